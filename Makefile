@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+# mtls-run: plain GNU make, no configure. `make help` lists the targets.
+#   V=1 shows commands · SAN=address,undefined builds into build/san · CI=true makes warnings errors
+
+VERSION := 0.1.0
+PREFIX  ?= /usr/local
+DESTDIR ?=
+SAN     ?=
+V       ?= 0
+
+B := build$(if $(SAN),/san)
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' '$(1)' '$(2)')
+
+CC       ?= cc
+CLANG    ?= clang
+OPT      ?= -O2 -g
+WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla
+WARN     += $(if $(filter true,$(CI)),-Werror)
+CFLAGS   += $(OPT) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined)
+CPPFLAGS += -I. -I$(B)/gen -D_GNU_SOURCE -DMTLS_VERSION='"$(VERSION)"'
+BASE     := -std=c11 $(WARN) -MMD -MP
+
+CORE   := $(wildcard core/*.c)
+HOST   := host/environment.c host/reading.c
+PARSER := host/identity.c host/key.c host/block.c
+SHIM   := $(wildcard shim/*.c)
+RUN    := $(wildcard launcher/run/*.c)
+CRED   := $(wildcard launcher/cred/*.c)
+SERVER := $(wildcard tests/helpers/server*.c)
+UNIT   := $(wildcard tests/unit/*.c)
+PROBES := $(patsubst tests/probes/%.c,$(B)/tests/%,$(wildcard tests/probes/*.c))
+FUZZ   := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+
+# One object tree for each way of compiling.
+pic  = $(patsubst %.c,$(B)/pic/%.o,$(1))
+exe  = $(patsubst %.c,$(B)/exe/%.o,$(1))
+unit = $(patsubst %.c,$(B)/unit/%.o,$(1))
+
+PROGRAMS := $(B)/libmtls-run.so $(B)/mtls-run $(B)/mtls-cred
+HELPERS  := $(B)/tests/mtls-server $(PROBES)
+
+.PHONY: all help deps demo check check-all bench install uninstall clean fuzz format tidy tests
+all: $(PROGRAMS)
+
+help:
+	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
+#: make            builds libmtls-run.so, mtls-run, mtls-cred into build/
+#: make deps       installs what building and testing need (apt), or prints the line to run
+#: make demo       the main job on real input, with an embedded server
+#: make check      unit, fuzz-corpus and end-to-end tests; the last line counts them
+#: make check-all  and the long ones: CPython's test_ssl, valgrind, sanitized shim, fuzzing
+#: make bench      cost of a handshake and of start-up, as ratios
+#: make install    PREFIX=/usr/local, DESTDIR=
+#: make clean      removes build/
+
+# --- the shim ----------------------------------------------------------------
+# It is loaded into other people's processes: only its hooks are exported, nothing but libc (and
+# libdl for old glibc) is needed, and no symbol is newer than GLIBC_2.17 (no stack protector, no fortify).
+PIC_FLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-stack-protector -U_FORTIFY_SOURCE -fno-plt
+$(B)/pic/%.o: %.c Makefile
+	$(call say,CC,$< (shim))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(BASE) $(CFLAGS) $(PIC_FLAGS) -c -o $@ $<
+
+$(B)/gen/hooks.map: shim/hooks.def Makefile
+	@mkdir -p $(@D)
+	$(Q){ echo '{ global:'; sed -n 's/^MTLS_HOOK[A-Z_]*([^,]*, *\([a-z0-9A-Z_]*\),.*/	\1;/p' shim/hooks.def; echo 'local: *; };'; } >$@
+
+$(B)/libmtls-run.so: $(call pic,$(CORE) $(HOST) $(PARSER) $(SHIM)) $(B)/gen/hooks.map
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,--version-script=$(B)/gen/hooks.map -Wl,-z,relro -Wl,-z,now -Wl,-z,nodelete \
+		-Wl,--no-undefined -Wl,-soname,libmtls-run.so -o $@ $(filter %.o,$^) $(if $(SAN),-ldl,-Wl,--no-as-needed -l:libdl.so.2)
+
+# --- the commands ------------------------------------------------------------
+HARDEN := $(if $(SAN),,-fstack-protector-strong -D_FORTIFY_SOURCE=2)
+$(B)/exe/%.o: %.c Makefile
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(BASE) $(CFLAGS) $(HARDEN) -c -o $@ $<
+
+$(B)/mtls-run: $(call exe,$(CORE) $(HOST) $(RUN))
+	$(call say,LD,$@ (static))
+	$(Q)$(CC) $(if $(SAN),,-static) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+$(B)/mtls-cred: $(call exe,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c $(CRED))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcrypto
+
+# --- tests -------------------------------------------------------------------
+tests: $(HELPERS)
+
+$(B)/tests/mtls-server: $(call exe,$(SERVER))
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lssl -lcrypto -pthread
+
+# Probe programs name the libraries that they need in a line "link: …".
+$(B)/tests/%: tests/probes/%.c Makefile
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -I. -D_GNU_SOURCE $(BASE) -O1 -g -o $@ $< $$(sed -n 's/.*link: \([^*]*\).*/\1/p' $<)
+
+$(B)/gen/suites.def: $(UNIT)
+	@mkdir -p $(@D)
+	$(Q)sed -n 's/^Suite \*\([a-z0-9_]*\)_suite(void)$$/SUITE(\1)/p' $(UNIT) | sort >$@
+$(B)/unit/tests/unit/main.o: $(B)/gen/suites.def
+
+UNIT_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
+$(B)/unit/%.o: %.c Makefile
+	$(call say,CC,$< (unit))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(BASE) $(UNIT_FLAGS) -c -o $@ $<
+
+UNIT_SHIM := shim/peers.c shim/names.c shim/line.c
+UNIT_RUN  := launcher/run/elf.c launcher/run/program.c launcher/run/say.c
+$(B)/tests/unit: $(call unit,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c $(UNIT_SHIM) $(UNIT_RUN) $(UNIT))
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(UNIT_FLAGS) -o $@ $^ -Wl,-Bstatic -lcheck -lsubunit -Wl,-Bdynamic -lrt -lm -lcrypto -ldl -pthread
+
+# Every target replays its corpus in make check; with clang, `make fuzz` searches on.
+$(B)/tests/replay-%: $(B)/unit/tests/fuzz/fuzz_%.o $(B)/unit/tests/fuzz/replay.o $(call unit,$(CORE) launcher/run/elf.c)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(UNIT_FLAGS) -o $@ $^
+
+FUZZ_SECONDS ?= 60
+$(B)/fuzz/%: tests/fuzz/fuzz_%.c $(CORE) launcher/run/elf.c
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(CPPFLAGS) -std=c11 -O1 -g -fsanitize=fuzzer,address,undefined -o $@ $^
+
+fuzz: $(FUZZ:%=$(B)/fuzz/%)
+	$(Q)for t in $(FUZZ); do mkdir -p $(B)/fuzz/found/$$t; \
+		echo "fuzzing $$t for $(FUZZ_SECONDS) s"; \
+		$(B)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 -verbosity=0 $(B)/fuzz/found/$$t tests/fuzz/corpus/$$t || exit 1; done
+
+# Both user commands install what they lack first; the second make then sees the new headers.
+deps:
+	$(Q)packaging/deps.sh build demo check check-all bench
+
+demo:
+	$(Q)packaging/deps.sh build demo
+	$(Q)$(MAKE) --no-print-directory all $(B)/tests/mtls-server
+	$(Q)BUILD=$(B) tests/demo/demo.sh
+
+CHECK_BINARIES = $(PROGRAMS) $(HELPERS) $(B)/tests/unit $(FUZZ:%=$(B)/tests/replay-%)
+check-binaries: $(CHECK_BINARIES)
+
+check:
+	$(Q)packaging/deps.sh build demo check
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) check-binaries
+	$(Q)BUILD=$(B) CC='$(CC)' FUZZ='$(FUZZ)' tests/check.sh
+
+check-all:
+	$(Q)packaging/deps.sh build demo check check-all
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) check-binaries
+	$(Q)BUILD=$(B) CC='$(CC)' FUZZ='$(FUZZ)' tests/check.sh all
+
+bench:
+	$(Q)packaging/deps.sh build bench
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(HELPERS)
+	$(Q)BUILD=$(B) tests/bench/bench.sh
+
+# --- housekeeping ------------------------------------------------------------
+LIBDIR := $(PREFIX)/lib/mtls-run
+install: all
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(LIBDIR)'
+	install -m 755 $(B)/mtls-run $(B)/mtls-cred '$(DESTDIR)$(PREFIX)/bin/'
+	install -m 644 $(B)/libmtls-run.so '$(DESTDIR)$(LIBDIR)/'
+
+uninstall:
+	rm -f '$(DESTDIR)$(PREFIX)/bin/mtls-run' '$(DESTDIR)$(PREFIX)/bin/mtls-cred' '$(DESTDIR)$(LIBDIR)/libmtls-run.so'
+	-rmdir '$(DESTDIR)$(LIBDIR)'
+
+SOURCES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+format:
+	clang-format -i $(SOURCES)
+
+tidy:
+	clang-tidy --quiet $(filter %.c,$(SOURCES)) -- -std=c11 $(CPPFLAGS)
+
+clean:
+	rm -rf build
+
+-include $(shell find $(B)/pic $(B)/exe $(B)/unit -name '*.d' 2>/dev/null)

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads the credential's files at one consistent moment and lets core/ judge
+ * them. Opens only regular files, follows no descriptor beyond the call, and puts key bytes
+ * nowhere but into its own mapping. What a certificate or key means is not decided here.
+ */
+#include "host/reading.h"
+
+#include "host/sys.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#define YOUNG_NS   2000000000LL /* coarse file times: as git has it for its index */
+#define TORN_TRIES 10
+#define NS         1000000000LL
+
+static void id_from_stat(struct mtls_file_id *id, const struct stat *st)
+{
+	id->device = (uint64_t)st->st_dev;
+	id->inode = (uint64_t)st->st_ino;
+	id->size = (uint64_t)st->st_size;
+	id->mtime_ns = (int64_t)st->st_mtim.tv_sec * NS + st->st_mtim.tv_nsec;
+	id->ctime_ns = (int64_t)st->st_ctim.tv_sec * NS + st->st_ctim.tv_nsec;
+	id->error = 0;
+}
+
+static void id_of_path(struct mtls_file_id *id, const char *path)
+{
+	struct stat st;
+
+	memset(id, 0, sizeof(*id));
+	if (!path)
+		id->error = ENOENT;
+	else if (mtls_stat(path, &st) == 0)
+		id_from_stat(id, &st);
+	else
+		id->error = errno;
+}
+
+static bool id_equal(const struct mtls_file_id *a, const struct mtls_file_id *b)
+{
+	return a->error == b->error && a->device == b->device && a->inode == b->inode && a->size == b->size &&
+	       a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
+}
+
+static bool blind(const struct mtls_file_id *id)
+{
+	return id->error == EACCES;
+}
+
+void mtls_mark_take(const struct mtls_environment *env, struct mtls_mark *mark)
+{
+	int saved = errno;
+
+	memset(mark, 0, sizeof(*mark));
+	for (size_t i = 0; i < env->n_places; i++) {
+		const struct mtls_place *place = &env->place[i];
+
+		for (int k = 0; k < MTLS_FILES; k++)
+			id_of_path(&mark->file[k], place->file[k]);
+		if (blind(&mark->file[MTLS_CERT]) && blind(&mark->file[MTLS_KEY]))
+			mark->blind |= 1u << i;
+		if (place->named || !mark->file[MTLS_CERT].error || !mark->file[MTLS_KEY].error) {
+			mark->place = place;
+			id_of_path(&mark->folder, place->folder);
+			break;
+		}
+	}
+	if (!mark->place)
+		memset(mark->file, 0, sizeof(mark->file));
+	errno = saved;
+}
+
+bool mtls_mark_equal(const struct mtls_mark *a, const struct mtls_mark *b)
+{
+	bool equal = a->place == b->place && a->folder.error == b->folder.error;
+
+	for (int k = 0; equal && k < MTLS_FILES; k++)
+		equal = id_equal(&a->file[k], &b->file[k]);
+	return equal;
+}
+
+bool mtls_mark_young(const struct mtls_mark *mark)
+{
+	struct timespec now;
+	int64_t newest = INT64_MIN;
+
+	for (int k = 0; k < MTLS_FILES; k++)
+		if (mark->place && !mark->file[k].error && mark->file[k].ctime_ns > newest)
+			newest = mark->file[k].ctime_ns;
+	if (newest == INT64_MIN || clock_gettime(CLOCK_REALTIME, &now) != 0)
+		return false;
+	return (int64_t)now.tv_sec * NS + now.tv_nsec - newest < YOUNG_NS;
+}
+
+bool mtls_mark_blind(const struct mtls_environment *env, const struct mtls_mark *mark, const struct mtls_place *place)
+{
+	return place && (mark->blind >> (place - env->place) & 1);
+}
+
+/* --- one file ------------------------------------------------------------- */
+
+/* 0 and *fd, or -1 and the file's how; errno stays for what is no verdict on the file. */
+static int open_regular(const char *path, struct mtls_file *file, struct stat *st)
+{
+	int fd;
+
+	if (mtls_stat(path, st) == 0) {
+		file->unsafe = S_ISREG(st->st_mode) && (st->st_mode & S_IWOTH) != 0;
+		file->how = S_ISREG(st->st_mode) ? MTLS_FILE_OK : MTLS_FILE_NOT_A_FILE;
+		if (file->how != MTLS_FILE_OK)
+			return -1;
+		do {
+			fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+		} while (fd < 0 && errno == EINTR);
+		if (fd >= 0 && (mtls_fstat(fd, st) != 0 || !S_ISREG(st->st_mode))) {
+			file->how = MTLS_FILE_NOT_A_FILE;
+			close(fd);
+			return -1;
+		}
+		if (fd >= 0)
+			return fd;
+	}
+	file->how = errno == ENOENT || errno == ENOTDIR ? MTLS_FILE_NONE : MTLS_FILE_UNREADABLE;
+	return -1;
+}
+
+/* Bytes read into room, at most n; -1 where it could not be read. */
+static ssize_t read_all(int fd, unsigned char *room, size_t n)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		ssize_t got = read(fd, room + done, n - done);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break;
+		done += (size_t)got;
+	}
+	return (ssize_t)done;
+}
+
+/* --- all files ------------------------------------------------------------ */
+
+struct open_files {
+	int fd[MTLS_FILES];
+	size_t size[MTLS_FILES];
+	size_t total;
+};
+
+static void close_files(struct open_files *open)
+{
+	for (int k = 0; k < MTLS_FILES; k++)
+		if (open->fd[k] >= 0)
+			close(open->fd[k]);
+}
+
+/* false: this process has no descriptor or memory to spare, which says nothing of the files. */
+static bool open_files(struct mtls_reading *r, struct open_files *open)
+{
+	for (int k = 0; k < MTLS_FILES; k++) {
+		struct mtls_file *file = &r->files.file[k];
+		const char *path = r->mark.place->file[k];
+		struct stat st;
+
+		file->named = r->mark.place->named_file[k];
+		file->how = MTLS_FILE_NONE;
+		if (!path || (r->files.agent && (k == MTLS_KEY || k == MTLS_PASS)))
+			continue;
+		errno = 0;
+		open->fd[k] = open_regular(path, file, &st);
+		if (open->fd[k] < 0) {
+			if (file->how == MTLS_FILE_UNREADABLE &&
+			    (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+				return false;
+			continue;
+		}
+		if ((uint64_t)st.st_size > MTLS_FILE_MAX) {
+			file->how = MTLS_FILE_TOO_LARGE;
+			continue;
+		}
+		open->size[k] = (size_t)st.st_size;
+		open->total += open->size[k];
+	}
+	return true;
+}
+
+static bool read_files(struct mtls_reading *r)
+{
+	struct open_files open = {.fd = {-1, -1, -1, -1}};
+	unsigned char *room = NULL;
+	bool done = false;
+
+	if (!open_files(r, &open))
+		goto out;
+	if (open.total) {
+		room = mmap(NULL, open.total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (room == MAP_FAILED)
+			goto out;
+		madvise(room, open.total, MADV_DONTDUMP);
+	}
+	r->memory = room;
+	r->size = open.total;
+	for (int k = 0; k < MTLS_FILES; k++) {
+		struct mtls_file *file = &r->files.file[k];
+		ssize_t got;
+
+		if (open.fd[k] < 0 || file->how != MTLS_FILE_OK)
+			continue;
+		got = read_all(open.fd[k], room, open.size[k]);
+		if (got < 0)
+			file->how = MTLS_FILE_UNREADABLE;
+		else
+			file->data = (struct mtls_bytes){room, (size_t)got};
+		room += open.size[k];
+	}
+	done = true;
+out:
+	close_files(&open);
+	return done;
+}
+
+static void judge_folder(struct mtls_reading *r)
+{
+	const struct mtls_place *place = r->mark.place;
+	struct stat st;
+
+	r->files.place = MTLS_PLACE_OK;
+	if (!place) {
+		r->files.place = MTLS_PLACE_NONE;
+	} else if (place->folder && mtls_stat(place->folder, &st) != 0) {
+		r->files.place = errno == ENOENT || errno == ENOTDIR ? MTLS_PLACE_MISSING : MTLS_PLACE_UNREADABLE;
+	} else if (place->folder && !S_ISDIR(st.st_mode)) {
+		r->files.place = MTLS_PLACE_MISSING;
+	} else if (place->folder) {
+		r->files.folder_unsafe =
+			(st.st_mode & S_IWOTH) || (!place->named && st.st_uid != 0 && st.st_uid != geteuid());
+	}
+}
+
+static void judge(const struct mtls_environment *env, struct mtls_reading *r)
+{
+	mtls_environment_policy(env, &r->policy);
+	if (r->files.file[MTLS_CONF].how == MTLS_FILE_OK)
+		mtls_policy_conf(&r->policy, r->files.file[MTLS_CONF].data);
+	r->reason = mtls_credential_scan(&r->files, &r->blocks, &r->error);
+}
+
+bool mtls_reading_make(const struct mtls_environment *env, struct mtls_reading *r)
+{
+	int saved = errno;
+
+	for (int tries = 1;; tries++) {
+		struct mtls_mark after;
+
+		memset(r, 0, sizeof(*r));
+		r->files.agent = env->agent != NULL;
+		mtls_mark_take(env, &r->mark);
+		judge_folder(r);
+		if (r->mark.place && !read_files(r)) {
+			saved = errno;
+			mtls_reading_free(r);
+			errno = saved;
+			return false;
+		}
+		mtls_mark_take(env, &after);
+		if (mtls_mark_equal(&r->mark, &after) || tries == TORN_TRIES)
+			break;
+		mtls_reading_free(r);
+	}
+	judge(env, r);
+	errno = saved;
+	return true;
+}
+
+bool mtls_reading_equal(const struct mtls_reading *a, const struct mtls_reading *b)
+{
+	bool equal = a->mark.place == b->mark.place && a->files.place == b->files.place &&
+		     a->files.folder_unsafe == b->files.folder_unsafe;
+
+	for (int k = 0; equal && k < MTLS_FILES; k++) {
+		const struct mtls_file *x = &a->files.file[k], *y = &b->files.file[k];
+
+		equal = x->how == y->how && x->unsafe == y->unsafe && mtls_bytes_equal(x->data, y->data);
+	}
+	return equal;
+}
+
+void mtls_reading_free(struct mtls_reading *r)
+{
+	int saved = errno;
+
+	if (r->memory) {
+		memset(r->memory, 0, r->size);
+		__asm__ __volatile__("" : : "r"(r->memory) : "memory"); /* the wipe is no dead store */
+		munmap(r->memory, r->size);
+	}
+	memset(r, 0, sizeof(*r));
+	errno = saved;
+}
+
+/* --- words for a person --------------------------------------------------- */
+
+static bool about_variable(const struct mtls_error *e)
+{
+	return e->setting && e->line == 0;
+}
+
+const char *mtls_reading_what(const struct mtls_reading *r, const struct mtls_error *e)
+{
+	const struct mtls_place *place = r->mark.place;
+	const char *what = NULL;
+
+	if (about_variable(e)) {
+		for (int i = 0; i < MTLS_SETTINGS; i++)
+			if (strcmp(mtls_setting_key((enum mtls_setting)i), e->setting) == 0)
+				return mtls_setting_variable((enum mtls_setting)i);
+		return "MTLS_DISABLE";
+	}
+	if (place && (e->setting || e->line))
+		what = place->file[MTLS_CONF];
+	else if (place && e->part < MTLS_FILES)
+		what = place->file[e->part];
+	else if (place)
+		what = place->folder ? place->folder : place->file[MTLS_CERT];
+	return what ? what : "";
+}
+
+int mtls_reading_explain(const struct mtls_reading *r, const struct mtls_error *e, char *buffer, size_t size)
+{
+	const char *remedy = mtls_reason_remedy(e->reason);
+	char line[32] = "", detail[sizeof(e->detail) + 4] = "";
+	int n;
+
+	if (e->line)
+		snprintf(line, sizeof(line), ", line %u", e->line);
+	if (e->detail[0])
+		snprintf(detail, sizeof(detail), " (%s)", e->detail);
+	n = snprintf(buffer, size, "%s%s: %s%s%s%s", mtls_reading_what(r, e), line, mtls_reason_sentence(e->reason),
+		     detail, remedy[0] ? "; " : "", remedy);
+	for (size_t i = 0; i < size && buffer[i]; i++)
+		if ((unsigned char)buffer[i] < ' ' || buffer[i] == 0x7f)
+			buffer[i] = '?'; /* a folder's name must not make a second line */
+	return n;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mtls-cred: makes and examines the credential that mtls-run presents. The
+ * table of verbs, the options before the verb, and the help; what a verb does is in its own file.
+ */
+#include "launcher/cred/cred.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct verb {
+	const char *name;
+	int (*run)(struct cred *, int argc, char **argv); /* NULL: not in this version */
+};
+
+static const struct verb verbs[] = {
+	{"new", cred_new}, {"check", cred_check}, {"path", cred_path}, {"import", NULL},
+	{"show", NULL},    {"remove", NULL},      {"probe", NULL},
+};
+
+void cred_help(void)
+{
+	fputs("usage: mtls-cred [-d DIR] VERB [OPTION...]\n"
+	      "Makes and examines the one client certificate of this machine.\n"
+	      "\n"
+	      "  new     make a private key and a self-signed certificate\n"
+	      "            --cn NAME   its name (default: this host's)\n"
+	      "            --days N    how long it is valid (365)\n"
+	      "            --type T    ec: P-256 (default), rsa: 3072 bits, or ed25519\n"
+	      "            --force     replace a credential that is there\n"
+	      "  check   is it usable? exit 0 yes, 1 with warnings, 2 broken, 3 none\n"
+	      "  path    which folder is in force, and why\n"
+	      "\n"
+	      "  -d, --dir DIR   the folder, before or after the verb; without it the one in\n"
+	      "                  force, else /etc/mtls for root, ~/.config/mtls for others\n"
+	      "  --help, --version\n"
+	      "\n"
+	      "examples:\n"
+	      "  mtls-cred new --cn device-17           # register the thumbprint it prints\n"
+	      "  mtls-cred check && mtls-run curl https://server.example/\n"
+	      "  mtls-cred new -d ./credential --type rsa --days 30\n",
+	      stdout);
+}
+
+static int run_verb(struct cred *cred, int argc, char **argv)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (strcmp(argv[0], verbs[i].name) != 0)
+			continue;
+		cred->verb = verbs[i].name;
+		if (!verbs[i].run)
+			return cred_fail(cred, CRED_FAILED, "not in this version");
+		optind = 0; /* getopt starts anew, now behind the verb */
+		return verbs[i].run(cred, argc, argv);
+	}
+	return cred_fail(cred, CRED_USAGE, "%s: unknown verb; see mtls-cred --help", argv[0]);
+}
+
+static int run(struct cred *cred, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"version", no_argument, NULL, 'V'}, CRED_COMMON_OPTIONS, {NULL, 0, NULL, 0}};
+	int option, status = CRED_GO_ON;
+
+	opterr = 0;
+	while (status == CRED_GO_ON && (option = getopt_long(argc, argv, CRED_SHORT, options, NULL)) != -1) {
+		if (option == 'V') {
+			puts("mtls-cred " MTLS_VERSION);
+			return CRED_DONE;
+		}
+		status = cred_common_option(cred, option, argv);
+	}
+	if (status != CRED_GO_ON)
+		return status;
+	if (optind >= argc)
+		return cred_fail(cred, CRED_USAGE, "what to do? See mtls-cred --help");
+	return run_verb(cred, argc - optind, argv + optind);
+}
+
+int main(int argc, char **argv)
+{
+	struct cred cred = {0};
+	int status = run(&cred, argc, argv);
+
+	mtls_environment_free(&cred.env);
+	errno = 0;
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return cred_fail(&cred, CRED_FAILED, "standard output: %s", strerror(errno));
+	return status;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mtls-cred path: which folder is in force, and why, as one line
+ * "PATH (WHY)". Looks, but opens nothing.
+ */
+#include "launcher/cred/cred.h"
+
+#include <stdlib.h>
+
+int cred_path(struct cred *cred, int argc, char **argv)
+{
+	int status = cred_begin_plain(cred, argc, argv);
+	const struct mtls_place *place;
+	struct mtls_mark mark;
+	char *places;
+
+	if (status != CRED_GO_ON)
+		return status;
+	mtls_mark_take(&cred->env, &mark);
+	place = mark.place;
+	if (!place) {
+		places = cred_places(&cred->env);
+		cred_fail(cred, CRED_ABSENT, "no place has a credential: %s", places ? places : "");
+		free(places);
+		return CRED_ABSENT;
+	}
+	cred_say(stdout, "%s (%s%s)", place->folder ? place->folder : place->file[MTLS_CERT],
+		 place->named ? "named by " : "the first place with a credential: ", place->why);
+	return CRED_DONE;
+}

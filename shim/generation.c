@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Slots of generations and their life. A slot is claimed, filled while nobody
+ * sees it, published with one reference for the publisher, and reclaimed (bytes wiped) by whoever drops the
+ * last reference. Which identity a library makes of the bytes is its parser's business.
+ */
+#include "shim/generation.h"
+
+#include "shim/log.h"
+#include "shim/shim.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define SLOTS         16
+#define NONE          (-1)
+#define TORN_WAITS    20 /* times TORN_PAUSE_NS: the contract's 100 ms */
+#define TORN_PAUSE_NS 5000000L
+
+/* What a parser made of a generation; immutable once published. */
+struct outcome {
+	enum mtls_reason reason;
+	struct mtls_error error;
+	void *identity;
+	struct generation_parser by;
+};
+
+struct generation {
+	atomic_bool claimed;
+	atomic_uint references; /* 0: not published, or being reclaimed */
+	atomic_bool young;      /* when last read, the files were too new to be told apart by their times */
+	atomic_bool told;       /* a broken generation is logged once */
+	unsigned serial;
+	struct mtls_reading reading;
+	_Atomic(struct outcome *) outcome[GENERATION_LIBRARIES];
+};
+
+static struct generation slots[SLOTS];
+static atomic_int current = NONE;                                                                  /* newest reading */
+static atomic_int usable[GENERATION_LIBRARIES] = {NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE}; /* last good one */
+static atomic_int sound = NONE; /* newest that only a parser can refuse; perhaps none has been asked yet */
+static atomic_uint serials;
+
+static void outcome_free(struct outcome *outcome)
+{
+	if (!outcome)
+		return;
+	if (outcome->identity)
+		outcome->by.parser->unload(outcome->by.context, outcome->identity);
+	free(outcome);
+}
+
+static void release(struct generation *g)
+{
+	if (atomic_fetch_sub(&g->references, 1) != 1)
+		return;
+	for (int i = 0; i < GENERATION_LIBRARIES; i++)
+		outcome_free(atomic_exchange(&g->outcome[i], NULL));
+	mtls_reading_free(&g->reading);
+	atomic_store(&g->claimed, false);
+}
+
+/* One more reference to what *which names; NULL where it names nothing. */
+static struct generation *acquire(atomic_int *which)
+{
+	for (;;) {
+		int i = atomic_load(which);
+		struct generation *g = &slots[i < 0 ? 0 : i];
+		unsigned n = i < 0 ? 0 : atomic_load(&g->references);
+
+		if (i < 0)
+			return NULL;
+		while (n && !atomic_compare_exchange_weak(&g->references, &n, n + 1))
+			;
+		if (n && atomic_load(which) == i)
+			return g;
+		if (n)
+			release(g);
+	}
+}
+
+static struct generation *claim(void)
+{
+	for (int i = 0; i < SLOTS; i++) {
+		bool free_slot = false;
+
+		if (atomic_compare_exchange_strong(&slots[i].claimed, &free_slot, true))
+			return &slots[i];
+	}
+	return NULL;
+}
+
+static int index_of(const struct generation *g)
+{
+	return g ? (int)(g - slots) : NONE;
+}
+
+/* *which names g from now on, which gets a reference for it; the one before loses its own. false: *which had changed.
+ */
+static bool replace(atomic_int *which, struct generation *before, struct generation *g)
+{
+	int expected = index_of(before);
+
+	if (g)
+		atomic_fetch_add(&g->references, 1);
+	if (!atomic_compare_exchange_strong(which, &expected, index_of(g))) {
+		if (g)
+			release(g);
+		return false;
+	}
+	if (before)
+		release(before);
+	return true;
+}
+
+/* From now on *which names g (NULL: none), unless it names a newer one. */
+static void remember(atomic_int *which, struct generation *g)
+{
+	for (;;) {
+		struct generation *before = acquire(which);
+		bool done = before == g || (before && g && (int)(g->serial - before->serial) < 0) ||
+			    replace(which, before, g);
+
+		if (before)
+			release(before);
+		if (done)
+			return;
+	}
+}
+
+/* Reads the files anew. NULL: no slot, memory or descriptor; the caller keeps what it has. The result has one
+ * reference. */
+static struct generation *read_new(void)
+{
+	struct generation *g = claim();
+
+	if (!g)
+		return NULL;
+	if (!mtls_reading_make(shim_environment(), &g->reading)) {
+		atomic_store(&g->claimed, false);
+		return NULL;
+	}
+	g->serial = atomic_fetch_add(&serials, 1);
+	atomic_store(&g->young, mtls_mark_young(&g->reading.mark));
+	atomic_store(&g->told, false);
+	atomic_store(&g->references, 1);
+	return g;
+}
+
+static bool unchanged(struct generation *g)
+{
+	struct mtls_mark now;
+
+	mtls_mark_take(shim_environment(), &now);
+	/* After a change of user the place may be closed to us, which says nothing of its files. */
+	if (mtls_mark_blind(shim_environment(), &now, g->reading.mark.place))
+		return true;
+	return mtls_mark_equal(&g->reading.mark, &now) && !atomic_load(&g->young);
+}
+
+/*
+ * Nothing has changed, as far as can be told: a program that gave up its rights may be shown the same files, too young
+ * to be trusted, and not be let in again.
+ */
+static bool same(const struct generation *g, const struct generation *fresh)
+{
+	return mtls_mark_equal(&g->reading.mark, &fresh->reading.mark) &&
+	       (mtls_reading_equal(&g->reading, &fresh->reading) || fresh->reading.reason == MTLS_UNREADABLE);
+}
+
+/* The newest reading, with a reference. NULL: nothing could ever be read. */
+static struct generation *newest(void)
+{
+	struct generation *g = acquire(&current), *fresh;
+
+	if (g && unchanged(g))
+		return g;
+	fresh = read_new();
+	if (!fresh)
+		return g;
+	if (g && same(g, fresh)) {
+		atomic_store(&g->young, atomic_load(&fresh->young));
+		release(fresh);
+		return g;
+	}
+	if (replace(&current, g, fresh)) {
+		log_follow(&fresh->reading.policy);
+		if (mtls_reason_state(fresh->reading.reason) != MTLS_STATE_BROKEN)
+			remember(&sound, fresh->reading.reason == MTLS_USABLE ? fresh : NULL);
+		if (g)
+			release(g);
+		return fresh;
+	}
+	release(fresh);
+	if (g)
+		release(g);
+	return acquire(&current);
+}
+
+/* Parsed once for each library; racing threads parse twice and keep the first. NULL: no memory. */
+static struct outcome *parse(struct generation *g, const struct generation_parser *by, bool *fresh)
+{
+	struct outcome *outcome = atomic_load(&g->outcome[by->library]), *mine;
+
+	if (outcome)
+		return outcome;
+	mine = calloc(1, sizeof(*mine));
+	if (!mine)
+		return NULL;
+	mine->by = *by;
+	mine->reason = by->parser->load(by->context, &g->reading.blocks, &mine->identity, &mine->error);
+	if (atomic_compare_exchange_strong(&g->outcome[by->library], &outcome, mine)) {
+		*fresh = mine->reason == MTLS_USABLE;
+		return mine;
+	}
+	outcome_free(mine);
+	return outcome;
+}
+
+static void tell_broken(struct generation *g, enum mtls_reason reason, const struct mtls_error *error)
+{
+	struct event event = {.verb = "broken", .reason = reason, .what = mtls_reading_what(&g->reading, error)};
+
+	if (!atomic_exchange(&g->told, true))
+		log_event(MTLS_LOG_WARN, &event);
+}
+
+/* The bytes' reason, or the parser's. */
+static enum mtls_reason judge(struct generation *g, const struct generation_parser *by, struct credential *out,
+			      const struct mtls_error **error)
+{
+	struct outcome *outcome;
+
+	*error = &g->reading.error;
+	if (g->reading.reason != MTLS_USABLE)
+		return g->reading.reason;
+	outcome = parse(g, by, &out->fresh);
+	if (!outcome)
+		return MTLS_KEY_UNSUPPORTED;
+	*error = &outcome->error;
+	out->identity = outcome->identity;
+	return outcome->reason;
+}
+
+static void use(struct credential *out, struct generation *g)
+{
+	out->generation = g;
+	out->reading = &g->reading;
+	out->policy = &g->reading.policy;
+}
+
+/* With a reference; NULL: there was none. A program may have lost its rights before any request had it parsed. */
+static struct generation *last_usable(const struct generation_parser *by, struct credential *out)
+{
+	struct generation *g = acquire(&usable[by->library]);
+	const struct mtls_error *error;
+
+	if (g)
+		return g;
+	g = acquire(&sound);
+	if (g && judge(g, by, out, &error) == MTLS_USABLE) {
+		remember(&usable[by->library], g);
+		return g;
+	}
+	if (g)
+		release(g);
+	out->identity = NULL;
+	return NULL;
+}
+
+/* Decides for the newest reading; true unless it is worth to read again in a moment. */
+static bool settle(const struct generation_parser *by, struct credential *out, bool last)
+{
+	struct generation *g = newest(), *before;
+	const struct mtls_error *error;
+
+	if (!g)
+		return true;
+	use(out, g);
+	out->reason = judge(g, by, out, &error);
+	if (out->reason == MTLS_USABLE || mtls_reason_state(out->reason) != MTLS_STATE_BROKEN) {
+		remember(&usable[by->library], out->reason == MTLS_USABLE ? g : NULL);
+		return true;
+	}
+	before = last_usable(by, out);
+	if (!before && atomic_load(&g->young) && !last) {
+		release(g);
+		return false;
+	}
+	tell_broken(g, out->reason, error);
+	if (before && g->reading.policy.error.reason == MTLS_USABLE) {
+		release(g);
+		use(out, before);
+		out->reason = judge(before, by, out, &error);
+	} else if (before) {
+		release(before); /* settings that are not understood now forbid the old identity too */
+	}
+	return true;
+}
+
+/* Where nothing could be read (no memory): the environment's settings alone, and no credential. */
+static const struct mtls_policy *bare_policy(void)
+{
+	static struct mtls_policy policy;
+	static atomic_int made;
+	int not_yet = 0;
+
+	if (atomic_load(&made) != 2 && atomic_compare_exchange_strong(&made, &not_yet, 1)) {
+		mtls_environment_policy(shim_environment(), &policy);
+		atomic_store(&made, 2);
+	}
+	return &policy;
+}
+
+void generation_acquire(const struct generation_parser *by, struct credential *out)
+{
+	static const struct timespec pause = {0, TORN_PAUSE_NS};
+	int saved = errno;
+
+	for (int i = 0; i <= TORN_WAITS; i++) {
+		*out = (struct credential){.reason = MTLS_NO_CREDENTIAL};
+		if (settle(by, out, i == TORN_WAITS))
+			break;
+		nanosleep(&pause, NULL);
+	}
+	if (!out->generation)
+		out->policy = bare_policy();
+	errno = saved;
+}
+
+void generation_release(struct credential *credential)
+{
+	int saved = errno;
+
+	if (credential->generation)
+		release(credential->generation);
+	*credential = (struct credential){.reason = MTLS_NO_CREDENTIAL};
+	errno = saved;
+}
+
+void generation_prime(void)
+{
+	struct generation *g;
+	int saved = errno;
+
+	if (atomic_load(&current) == NONE) {
+		g = newest();
+		if (g)
+			release(g);
+	}
+	errno = saved;
+}

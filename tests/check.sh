@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# check.sh [all]: runs every test that is built and sums up. Called by `make check` and `make check-all`.
+# The last line is plain: N passed, N failed.
+set -u
+cd "$(dirname "$0")/.." || exit 2
+export BUILD=${BUILD:-build}
+passed=0 failed=0 skipped=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+part() { # NAME COMMAND...: its last "N passed, N failed" line counts
+	local counts start=$SECONDS status
+	echo "== $1"
+	"${@:2}" 2>&1 | tee "$log"
+	status=${PIPESTATUS[0]}
+	counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
+	if [ -z "$counts" ] || { [ "$status" != 0 ] && [[ $counts == *" 0 failed"* ]]; }; then
+		echo "FAIL $1: ended with exit status $status and no count"
+		counts="0 passed, 1 failed"
+	fi
+	passed=$((passed + $(echo "$counts" | grep -oE '^[0-9]+')))
+	failed=$((failed + $(echo "$counts" | grep -oE '[0-9]+ failed' | grep -oE '[0-9]+')))
+	skipped=$((skipped + $(echo "$counts, 0 skipped" | grep -oE '[0-9]+ skipped' | head -n 1 | grep -oE '[0-9]+')))
+	echo "== $1: $((SECONDS - start)) s"
+}
+
+unit() { # Check's own summary, in our words
+	local said status checks failures errors
+	said=$("$BUILD/tests/unit" 2>&1)
+	status=$?
+	echo "$said" | grep -vE '^(Running suite|[0-9]+%)'
+	read -r checks failures errors < <(echo "$said" | sed -n 's/.*Checks: \([0-9]*\), Failures: \([0-9]*\), Errors: \([0-9]*\).*/\1 \2 \3/p')
+	echo "$((checks - failures - errors)) passed, $((failures + errors)) failed"
+	return $status
+}
+
+corpora() {
+	local target good=0 bad=0
+	for target in $FUZZ; do
+		if "$BUILD/tests/replay-$target" tests/fuzz/corpus/"$target"/* >/dev/null 2>"$log.fuzz"; then
+			good=$((good + 1))
+			echo "ok corpus-$target"
+		else
+			bad=$((bad + 1))
+			echo "FAIL corpus-$target: $(head -n 3 "$log.fuzz" | tr '\n' ' ')"
+		fi
+		rm -f "$log.fuzz"
+	done
+	echo "$good passed, $bad failed"
+	[ $bad = 0 ]
+}
+
+part gates tests/gates.sh
+part unit unit
+part corpora corpora
+part end-to-end tests/e2e/run
+[ "${1:-}" = all ] && part long tests/all/run
+
+if [ $skipped -gt 0 ]; then
+	echo "$passed passed, $failed failed, $skipped skipped"
+else
+	echo "$passed passed, $failed failed"
+fi
+[ $failed = 0 ] && [ $passed -gt 0 ]

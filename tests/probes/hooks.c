@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls every function that the shim hooks, in success and in failure, each time
+ * with errno set to E2BIG, two errors in OpenSSL's queue and one in dlerror(3). Prints a line a call: what it
+ * returned, and what became of all that. The same lines must come with the shim and without it.
+ *
+ * hooks PORT, where a server listens; nobody listens on port 1
+ * link: -lssl -lcrypto -ldl
+ */
+#include "tests/probes/probe.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <netdb.h>
+#include <sys/un.h>
+
+static in_port_t port;
+
+static void before(void)
+{
+	ERR_clear_error();
+	ERR_raise(ERR_LIB_USER, 101);
+	ERR_raise(ERR_LIB_USER, 102);
+	h_errno = 77;
+	if (dlopen("/nonexistent/library", RTLD_NOW))
+		die("loaded a library that does not exist");
+	errno = E2BIG;
+}
+
+static void after(const char *name, const char *how, long result)
+{
+	int number = errno;
+
+	printf("%s %s: %ld errno=%d h_errno=%d dlerror=%d queue=", name, how, result, number, h_errno,
+	       dlerror() != NULL);
+	for (unsigned long e; (e = ERR_get_error()) != 0;)
+		printf("%d,", ERR_GET_REASON(e));
+	putchar('\n');
+}
+
+/* --- libc ------------------------------------------------------------------------ */
+
+static void call_connect(const char *how, int family, in_port_t to, size_t size)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = to, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = "/nonexistent/socket"};
+	const void *address = family == AF_UNIX ? (void *)&un : (void *)&in;
+	int fd = family ? socket(family, SOCK_STREAM, 0) : -1;
+	long result;
+
+	before();
+	result = connect(fd, address, (socklen_t)size);
+	after("connect", how, result);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void call_getaddrinfo(const char *how, const char *node, const char *service, int flags)
+{
+	struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM, .ai_flags = flags}, *list = NULL;
+	int error;
+
+	before();
+	error = getaddrinfo(node, service, &hints, &list);
+	after("getaddrinfo", how, error);
+	if (error == 0)
+		freeaddrinfo(list);
+}
+
+static void call_gethostbyname(const char *how, const char *name, size_t size)
+{
+	struct hostent entry, *found = &entry;
+	char buffer[4096];
+	int error = 55, result;
+
+	before();
+	after("gethostbyname", how, gethostbyname(name) != NULL);
+	before();
+	after("gethostbyname2", how, gethostbyname2(name, AF_INET) != NULL);
+	before();
+	result = gethostbyname_r(name, &entry, buffer, size, &found, &error);
+	after("gethostbyname_r", how, result * 10000 + (found != NULL) * 1000 + error);
+	before();
+	result = gethostbyname2_r(name, AF_INET, &entry, buffer, size, &found, &error);
+	after("gethostbyname2_r", how, result * 10000 + (found != NULL) * 1000 + error);
+}
+
+static void call_libc(void)
+{
+	call_connect("works", AF_INET, port, sizeof(struct sockaddr_in));
+	call_connect("refused", AF_INET, htons(1), sizeof(struct sockaddr_in));
+	call_connect("short address", AF_INET, port, 1);
+	call_connect("bad descriptor", 0, port, sizeof(struct sockaddr_in));
+	call_connect("no such socket", AF_UNIX, 0, sizeof(struct sockaddr_un));
+	call_getaddrinfo("works", "localhost", NULL, 0);
+	call_getaddrinfo("figures", "127.0.0.1", "443", 0);
+	call_getaddrinfo("no node", NULL, "443", AI_PASSIVE);
+	call_getaddrinfo("fails", "a.test", NULL, AI_NUMERICHOST);
+	call_getaddrinfo("bad flags", "localhost", NULL, 0x40000000);
+	call_getaddrinfo("nothing asked", NULL, NULL, 0);
+	call_gethostbyname("works", "localhost", 4096);
+	call_gethostbyname("figures", "127.0.0.1", 4096);
+	call_gethostbyname("fails", "a b", 4096);
+	call_gethostbyname("small buffer", "localhost", 8);
+}
+
+/* --- libssl ---------------------------------------------------------------------- */
+
+static int cert_cb(SSL *ssl, void *arg)
+{
+	(void)ssl, (void)arg;
+	return 1;
+}
+
+static int client_cert_cb(SSL *ssl, X509 **cert, EVP_PKEY **key)
+{
+	(void)ssl, (void)cert, (void)key;
+	return 0;
+}
+
+static SSL_CTX *call_new(const char *how, const SSL_METHOD *method)
+{
+	SSL_CTX *ctx;
+
+	before();
+	ctx = SSL_CTX_new(method);
+	after("SSL_CTX_new", how, ctx != NULL);
+	return ctx;
+}
+
+static void call_new_ex(const char *how, const char *properties, const SSL_METHOD *method)
+{
+	SSL_CTX *ctx;
+
+	before();
+	ctx = SSL_CTX_new_ex(NULL, properties, method);
+	after("SSL_CTX_new_ex", how, ctx != NULL);
+	SSL_CTX_free(ctx);
+}
+
+static void call_setters(SSL_CTX *ctx)
+{
+	SSL *ssl = SSL_new(ctx);
+
+	before();
+	after("SSL_CTX_get_client_cert_cb", "nothing set", SSL_CTX_get_client_cert_cb(ctx) == NULL);
+	before();
+	SSL_CTX_set_client_cert_cb(ctx, client_cert_cb);
+	after("SSL_CTX_set_client_cert_cb", "set", 0);
+	before();
+	after("SSL_CTX_get_client_cert_cb", "something set", SSL_CTX_get_client_cert_cb(ctx) == client_cert_cb);
+	before();
+	SSL_CTX_set_cert_cb(ctx, cert_cb, ctx);
+	after("SSL_CTX_set_cert_cb", "set", 0);
+	before();
+	SSL_CTX_set_cert_cb(ctx, NULL, NULL);
+	after("SSL_CTX_set_cert_cb", "taken off", 0);
+	before();
+	SSL_set_cert_cb(ssl, cert_cb, ctx);
+	after("SSL_set_cert_cb", "set", 0);
+	before();
+	SSL_set_cert_cb(ssl, NULL, NULL);
+	after("SSL_set_cert_cb", "taken off", 0);
+	before();
+	SSL_CTX_set_client_cert_cb(ctx, NULL);
+	after("SSL_CTX_set_client_cert_cb", "taken off", 0);
+	SSL_free(ssl);
+}
+
+int main(int argc, char *argv[])
+{
+	SSL_CTX *ctx;
+
+	if (argc != 2)
+		die("usage: hooks PORT");
+	port = htons((uint16_t)atoi(argv[1]));
+	SSL_CTX_free(context_new()); /* libssl's own start has its own effects */
+	call_libc();
+	ctx = call_new("works", TLS_client_method());
+	call_setters(ctx);
+	SSL_CTX_free(ctx);
+	SSL_CTX_free(call_new("server", TLS_server_method()));
+	call_new("no method", NULL);
+	call_new_ex("works", NULL, TLS_client_method());
+	call_new_ex("no method", NULL, NULL);
+	call_new_ex("no such provider", "provider=none", TLS_client_method());
+	return 0;
+}
