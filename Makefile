@@ -106,13 +106,18 @@ $(B)/gen/suites.def: $(UNIT)
 	$(Q)sed -n 's/^Suite \*\([a-z0-9_]*\)_suite(void)$$/SUITE(\1)/p' $(UNIT) | sort >$@
 $(B)/unit/tests/unit/main.o: $(B)/gen/suites.def
 
+$(B)/bench/%: tests/bench/%.c Makefile
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -I. -D_GNU_SOURCE $(BASE) -O2 -g -o $@ $< -lssl -lcrypto -pthread
+
 UNIT_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 $(B)/unit/%.o: %.c Makefile
 	$(call say,CC,$< (unit))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(BASE) $(UNIT_FLAGS) -c -o $@ $<
 
-UNIT_SHIM := shim/peers.c shim/names.c shim/line.c
+UNIT_SHIM := shim/peers.c shim/names.c shim/line.c shim/generation.c shim/log.c
 UNIT_RUN  := launcher/run/elf.c launcher/run/program.c launcher/run/say.c
 $(B)/tests/unit: $(call unit,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c $(UNIT_SHIM) $(UNIT_RUN) $(UNIT))
 	$(call say,LD,$@)

@@ -15,8 +15,8 @@
 /* Immutable once made; its objects may be shared among threads by up_ref. */
 struct mtls_identity {
 	X509 *leaf;
-	EVP_PKEY *key;          /* NULL with an agent */
-	STACK_OF(X509) * chain; /* the intermediates, without the leaf; may be empty, never NULL */
+	EVP_PKEY *key;         /* NULL with an agent */
+	STACK_OF(X509) *chain; /* the intermediates, without the leaf; may be empty, never NULL */
 	enum mtls_key_type type;
 	char subject[MTLS_SUBJECT_MAX]; /* RFC 4514, printable ASCII, cut with "..." if longer */
 	char sha256[65];                /* of the leaf's DER, lower-case hex */

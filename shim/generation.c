@@ -15,10 +15,12 @@
 #include <string.h>
 #include <time.h>
 
-#define SLOTS         16
+#define SLOTS         32
 #define NONE          (-1)
 #define TORN_WAITS    20 /* times TORN_PAUSE_NS: the contract's 100 ms */
 #define TORN_PAUSE_NS 5000000L
+#define TURNS         50 /* times TURN_PAUSE_NS: for a slot, where many threads read at once */
+#define TURN_PAUSE_NS 1000000L
 
 /* What a parser made of a generation; immutable once published. */
 struct outcome {
@@ -29,11 +31,12 @@ struct outcome {
 };
 
 struct generation {
-	atomic_bool claimed;
 	atomic_uint references; /* 0: not published, or being reclaimed */
-	atomic_bool young;      /* when last read, the files were too new to be told apart by their times */
-	atomic_bool told;       /* a broken generation is logged once */
 	unsigned serial;
+	unsigned removed; /* the credential was removed in this one or before: older serials are not to be used again */
+	atomic_bool claimed;
+	atomic_bool young; /* when last read, the files were too new to be told apart by their times */
+	atomic_bool told;  /* a broken generation is logged once */
 	struct mtls_reading reading;
 	_Atomic(struct outcome *) outcome[GENERATION_LIBRARIES];
 };
@@ -116,13 +119,19 @@ static bool replace(atomic_int *which, struct generation *before, struct generat
 	return true;
 }
 
-/* From now on *which names g (NULL: none), unless it names a newer one. */
-static void remember(atomic_int *which, struct generation *g)
+/* Was a made before b? */
+static bool older(unsigned a, unsigned b)
+{
+	return (int)(a - b) < 0;
+}
+
+/* From now on *which names g, or where g is not good, nothing; unless it names a newer one. */
+static void remember(atomic_int *which, struct generation *g, bool good)
 {
 	for (;;) {
-		struct generation *before = acquire(which);
-		bool done = before == g || (before && g && (int)(g->serial - before->serial) < 0) ||
-			    replace(which, before, g);
+		struct generation *before = acquire(which), *after = good ? g : NULL;
+		bool done = before == after || (before && older(g->serial, before->serial)) ||
+			    replace(which, before, after);
 
 		if (before)
 			release(before);
@@ -131,14 +140,15 @@ static void remember(atomic_int *which, struct generation *g)
 	}
 }
 
-/* Reads the files anew. NULL: no slot, memory or descriptor; the caller keeps what it has. The result has one
- * reference. */
+/* Reads the files anew. NULL: no slot (EBUSY), memory or descriptor; the caller keeps what it has. One reference. */
 static struct generation *read_new(void)
 {
 	struct generation *g = claim();
 
-	if (!g)
+	if (!g) {
+		errno = EBUSY;
 		return NULL;
+	}
 	if (!mtls_reading_make(shim_environment(), &g->reading)) {
 		atomic_store(&g->claimed, false);
 		return NULL;
@@ -171,32 +181,52 @@ static bool same(const struct generation *g, const struct generation *fresh)
 	       (mtls_reading_equal(&g->reading, &fresh->reading) || fresh->reading.reason == MTLS_UNREADABLE);
 }
 
+/* Makes fresh the newest one, after g (NULL: none before). false: another thread was faster. */
+static bool publish(struct generation *g, struct generation *fresh)
+{
+	enum mtls_reason reason = fresh->reading.reason;
+	bool broken = mtls_reason_state(reason) == MTLS_STATE_BROKEN;
+
+	fresh->removed = !broken && reason != MTLS_USABLE ? fresh->serial : g ? g->removed : 0;
+	if (!replace(&current, g, fresh))
+		return false;
+	log_follow(&fresh->reading.policy);
+	if (!broken)
+		remember(&sound, fresh, reason == MTLS_USABLE);
+	return true;
+}
+
 /* The newest reading, with a reference. NULL: nothing could ever be read. */
 static struct generation *newest(void)
 {
-	struct generation *g = acquire(&current), *fresh;
+	static const struct timespec pause = {0, TURN_PAUSE_NS};
 
-	if (g && unchanged(g))
-		return g;
-	fresh = read_new();
-	if (!fresh)
-		return g;
-	if (g && same(g, fresh)) {
-		atomic_store(&g->young, atomic_load(&fresh->young));
-		release(fresh);
-		return g;
-	}
-	if (replace(&current, g, fresh)) {
-		log_follow(&fresh->reading.policy);
-		if (mtls_reason_state(fresh->reading.reason) != MTLS_STATE_BROKEN)
-			remember(&sound, fresh->reading.reason == MTLS_USABLE ? fresh : NULL);
+	for (int i = 0; i < TURNS; i++) {
+		struct generation *g = acquire(&current), *fresh;
+
+		if (g && unchanged(g))
+			return g;
+		fresh = read_new();
+		if (!fresh && errno != EBUSY)
+			return g;
+		if (fresh && g && same(g, fresh)) {
+			atomic_store(&g->young, atomic_load(&fresh->young));
+			release(fresh);
+			return g;
+		}
+		if (fresh && publish(g, fresh)) {
+			if (g)
+				release(g);
+			return fresh;
+		}
+		/* What the faster one has read may be older than what we have: only another look can tell. */
+		if (fresh)
+			release(fresh);
+		else
+			nanosleep(&pause, NULL);
 		if (g)
 			release(g);
-		return fresh;
 	}
-	release(fresh);
-	if (g)
-		release(g);
 	return acquire(&current);
 }
 
@@ -252,17 +282,31 @@ static void use(struct credential *out, struct generation *g)
 	out->policy = &g->reading.policy;
 }
 
-/* With a reference; NULL: there was none. A program may have lost its rights before any request had it parsed. */
-static struct generation *last_usable(const struct generation_parser *by, struct credential *out)
+/* What *which names, with a reference, if it may be used now; NULL: nothing. */
+static struct generation *recall(atomic_int *which, struct generation *now)
 {
-	struct generation *g = acquire(&usable[by->library]);
+	struct generation *g = acquire(which);
+
+	if (g && older(g->serial, now->removed)) {
+		remember(which, now, false);
+		release(g);
+		g = NULL;
+	}
+	return g;
+}
+
+/* With a reference; NULL: there was none. A program may have lost its rights before any request had it parsed. */
+static struct generation *last_usable(struct generation *now, const struct generation_parser *by,
+				      struct credential *out)
+{
+	struct generation *g = recall(&usable[by->library], now);
 	const struct mtls_error *error;
 
 	if (g)
 		return g;
-	g = acquire(&sound);
+	g = recall(&sound, now);
 	if (g && judge(g, by, out, &error) == MTLS_USABLE) {
-		remember(&usable[by->library], g);
+		remember(&usable[by->library], g, true);
 		return g;
 	}
 	if (g)
@@ -282,10 +326,10 @@ static bool settle(const struct generation_parser *by, struct credential *out, b
 	use(out, g);
 	out->reason = judge(g, by, out, &error);
 	if (out->reason == MTLS_USABLE || mtls_reason_state(out->reason) != MTLS_STATE_BROKEN) {
-		remember(&usable[by->library], out->reason == MTLS_USABLE ? g : NULL);
+		remember(&usable[by->library], g, out->reason == MTLS_USABLE);
 		return true;
 	}
-	before = last_usable(by, out);
+	before = last_usable(g, by, out);
 	if (!before && atomic_load(&g->young) && !last) {
 		release(g);
 		return false;

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define RECENT_PAIRS  16
 #define KEY_TYPES_MAX 16 /* libssl keeps one certificate for each: 9 in 3.0 */
 
 static struct context *context_of(const struct openssl *library, const SSL_CTX *ctx)
@@ -39,7 +40,7 @@ struct connection *openssl_connection(const struct openssl *library, SSL *ssl, b
 struct kept {
 	X509 *leaf;
 	EVP_PKEY *key;
-	STACK_OF(X509) * chain; /* or NULL */
+	STACK_OF(X509) *chain; /* or NULL */
 };
 
 static struct kept keep(const struct openssl *library, SSL *ssl)
@@ -243,7 +244,10 @@ static struct chained *chained_new(const struct openssl *library, mtls_cert_cb c
 	return chained;
 }
 
-/* The context's record of this pair; kept until the context goes, because SSL that were made meanwhile point to it. */
+/*
+ * The context's record of this pair; kept until the context goes, because SSL that were made meanwhile point to it.
+ * A program that sets another pair each time is not worth a search through all of them.
+ */
 static struct chained *chained_in(struct context *context, const struct openssl *library, mtls_cert_cb callback,
 				  void *arg)
 {
@@ -251,7 +255,7 @@ static struct chained *chained_in(struct context *context, const struct openssl 
 
 	if (!callback)
 		return &context->none;
-	for (; chained; chained = chained->next)
+	for (int i = 0; chained && i < RECENT_PAIRS; chained = chained->next, i++)
 		if (chained->callback == callback && chained->arg == arg)
 			return chained;
 	chained = chained_new(library, callback, arg);

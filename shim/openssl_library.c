@@ -17,6 +17,20 @@ __thread const struct openssl *openssl_in_flight __attribute__((tls_model("initi
 
 static _Atomic(struct openssl *) libraries[GENERATION_LIBRARIES];
 
+#define CALLERS_MAX 64
+
+/*
+ * What a search has found for the functions of one loaded object. It is noted because searching undoes what the
+ * program could still have asked dlerror(3) for, and takes time. Another object at the same place has another name.
+ */
+struct caller {
+	const void *base;
+	const struct openssl *library;
+	char name[];
+};
+
+static _Atomic(struct caller *) callers[CALLERS_MAX];
+
 /* SSL_CTX_new as seen from this handle, unless that is our own export. */
 static void *libssl_entry(void *handle)
 {
@@ -193,7 +207,7 @@ static const struct openssl *publish(struct openssl *library)
 	return library;
 }
 
-static const struct openssl *look_up(void *caller)
+static const struct openssl *search(void *caller)
 {
 	void *entry = find_entry(caller);
 	Dl_info info;
@@ -207,6 +221,51 @@ static const struct openssl *look_up(void *caller)
 			return there;
 	}
 	return publish(make(info.dli_fbase, info.dli_fname));
+}
+
+/* NULL: not searched for yet; *end is the first free place, CALLERS_MAX where there is none. */
+static const struct openssl *known(const Dl_info *object, unsigned *end)
+{
+	for (*end = 0; *end < CALLERS_MAX; (*end)++) {
+		struct caller *there = atomic_load(&callers[*end]);
+
+		if (!there)
+			return NULL;
+		if (there->base == object->dli_fbase && strcmp(there->name, object->dli_fname) == 0)
+			return there->library;
+	}
+	return NULL;
+}
+
+static void note(const Dl_info *object, const struct openssl *library, unsigned place)
+{
+	size_t n = strlen(object->dli_fname) + 1;
+	struct caller *caller = malloc(sizeof(*caller) + n), *nobody = NULL;
+
+	if (!caller)
+		return;
+	caller->base = object->dli_fbase;
+	caller->library = library;
+	memcpy(caller->name, object->dli_fname, n);
+	if (!atomic_compare_exchange_strong(&callers[place], &nobody, caller))
+		free(caller);
+}
+
+static const struct openssl *look_up(void *caller)
+{
+	const struct openssl *library;
+	unsigned place = CALLERS_MAX;
+	Dl_info object;
+
+	if (!dladdr(caller, &object) || !object.dli_fname)
+		return search(caller);
+	library = known(&object, &place);
+	if (library)
+		return library;
+	library = search(caller);
+	if (library && place < CALLERS_MAX)
+		note(&object, library, place);
+	return library;
 }
 
 const struct openssl *openssl_of_caller(void *caller)

@@ -23,7 +23,7 @@ struct server {
 	size_t n_peers;
 };
 
-static void gather_peers(const struct openssl *library, SSL *ssl, bool needed, struct server *server)
+static void gather_peers(const struct openssl *library, SSL *ssl, struct server *server)
 {
 	int fd = library->f.SSL_get_rfd(ssl);
 	bool complete = true, datagram = library->f.SSL_version(ssl) >> 8 == 0xfe;
@@ -33,7 +33,7 @@ static void gather_peers(const struct openssl *library, SSL *ssl, bool needed, s
 	if (fd >= 0) {
 		peers_of(fd, &server->peer[0]);
 		server->n_peers = server->peer[0].family != 0;
-	} else if (needed) {
+	} else {
 		server->n_peers = peers_live(datagram ? SOCK_DGRAM : SOCK_STREAM, server->peer, &complete);
 		if (!complete)
 			server->n_peers = 0;
@@ -94,7 +94,7 @@ static bool isolate(const struct openssl *library, SSL *ssl, X509_STORE *store, 
 }
 
 /* The server's chain against the program's own trust store, with the program's own parameters but not its callbacks. */
-static bool chain_good(const struct openssl *library, SSL *ssl, X509 *leaf, STACK_OF(X509) * chain)
+static bool chain_good(const struct openssl *library, SSL *ssl, X509 *leaf, STACK_OF(X509) *chain)
 {
 	X509_STORE_CTX *verify = library->f.X509_STORE_CTX_new();
 	X509_STORE *store = NULL;
@@ -157,7 +157,7 @@ static enum mtls_tri verified(const struct openssl *library, SSL *ssl, const str
 
 /* --- issuer and signature ------------------------------------------------------ */
 
-static bool issued_by(const struct openssl *library, const STACK_OF(X509_NAME) * names, X509 *certificate)
+static bool issued_by(const struct openssl *library, const STACK_OF(X509_NAME) *names, X509 *certificate)
 {
 	const OPENSSL_STACK *list = (const OPENSSL_STACK *)names;
 
@@ -225,8 +225,10 @@ static enum mtls_reason decide(const struct openssl *library, SSL *ssl, const st
 		.http2 = is_http2(library, ssl),
 	};
 
-	gather_peers(library, ssl, (needs & (MTLS_NEED_PEER | MTLS_NEED_NAME)) || log_wanted(MTLS_LOG_INFO), server);
-	gather_names(library, ssl, server);
+	if (needs & (MTLS_NEED_PEER | MTLS_NEED_NAME)) {
+		gather_peers(library, ssl, server);
+		gather_names(library, ssl, server);
+	}
 	facts.names = server->name;
 	facts.n_names = server->n_names;
 	facts.peers = server->peer;
@@ -241,7 +243,11 @@ static enum mtls_reason decide(const struct openssl *library, SSL *ssl, const st
 	return mtls_policy_decide(credential->policy, &facts);
 }
 
-/* Chain and key stay on the SSL, so that libssl sends all of it; what was refused half-way is taken off again. */
+/*
+ * The chain stays on the SSL, so that libssl sends all of it; what was refused half-way is taken off again. The key
+ * is left to libssl, which sets what client_cert_cb returns: with a key already there it compares the pair once more,
+ * and clears the error queue on its way.
+ */
 static bool install(const struct openssl *library, SSL *ssl, const struct mtls_identity *identity, X509 **leaf,
 		    EVP_PKEY **key)
 {
@@ -250,7 +256,6 @@ static bool install(const struct openssl *library, SSL *ssl, const struct mtls_i
 	if (!connection)
 		return false;
 	if (library->f.SSL_use_certificate(ssl, identity->leaf) != 1 ||
-	    library->f.SSL_use_PrivateKey(ssl, identity->key) != 1 ||
 	    library->f.SSL_ctrl(ssl, SSL_CTRL_CHAIN, 1, identity->chain) != 1) {
 		library->f.SSL_certs_clear(ssl);
 		return false;
@@ -275,9 +280,11 @@ static enum mtls_log level_of(enum mtls_reason reason)
 	return reason == MTLS_NO_COMMON_SIGNATURE || reason == MTLS_AGENT_UNAVAILABLE ? MTLS_LOG_WARN : MTLS_LOG_INFO;
 }
 
+/* What the policy did not need to know of the server is looked up for the line's sake. */
 static void tell(const struct openssl *library, SSL *ssl, const struct credential *credential, enum mtls_reason reason,
-		 const struct server *server)
+		 struct server *server)
 {
+	enum mtls_log level = level_of(reason);
 	const struct mtls_identity *identity = reason == MTLS_PRESENTED ? credential->identity : NULL;
 	char text[MTLS_ADDR_TEXT] = "";
 	struct event event = {
@@ -289,6 +296,12 @@ static void tell(const struct openssl *library, SSL *ssl, const struct credentia
 		.sha256 = identity ? identity->sha256 : NULL,
 	};
 
+	if (!log_wanted(level))
+		return;
+	if (!server->n_peers)
+		gather_peers(library, ssl, server);
+	if (!server->n_names)
+		gather_names(library, ssl, server);
 	if (server->n_peers == 1)
 		event.port = server->peer[0].port;
 	if (server->n_names)
@@ -297,7 +310,7 @@ static void tell(const struct openssl *library, SSL *ssl, const struct credentia
 		event.host = mtls_addr_print(&server->peer[0], text);
 	if (reason == MTLS_BAD_SETTING && credential->reading)
 		event.what = mtls_reading_what(credential->reading, &credential->policy->error);
-	log_event(level_of(reason), &event);
+	log_event(level, &event);
 }
 
 static void tell_generation(const struct openssl *library, const struct credential *credential)
@@ -343,8 +356,6 @@ void openssl_tell_own(const struct openssl *library, SSL *ssl)
 	if (!log_wanted(MTLS_LOG_INFO))
 		return;
 	mtls_errors_keep(&library->crypto);
-	gather_peers(library, ssl, true, &server);
-	gather_names(library, ssl, &server);
 	tell(library, ssl, &none, MTLS_APP_CERTIFICATE, &server);
 	mtls_errors_restore(&library->crypto);
 	errno = saved;

@@ -54,7 +54,7 @@ static void raise_used(int above)
 /* The descriptor whose place is taken: may it be connected, or still be connecting? Changes errno. */
 static bool may_live(int fd)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
 	socklen_t n = sizeof(address);
 	struct mtls_addr peer;
 
@@ -92,7 +92,7 @@ void peers_connected(int fd, const struct sockaddr *address, socklen_t n)
 
 void peers_of(int fd, struct mtls_addr *out)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
 	socklen_t n = sizeof(address);
 	int saved = errno;
 

@@ -6,6 +6,7 @@
 #include "launcher/cred/cred.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 struct verb {
@@ -80,8 +81,10 @@ static int run(struct cred *cred, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct cred cred = {0};
-	int status = run(&cred, argc, argv);
+	int status;
 
+	signal(SIGXFSZ, SIG_IGN); /* write(2) says it, and the temporary file goes */
+	status = run(&cred, argc, argv);
 	mtls_environment_free(&cred.env);
 	errno = 0;
 	if (fflush(stdout) != 0 || ferror(stdout))

@@ -32,6 +32,14 @@ test_app_certificate() {
 	subject=CN=device gives client_curl "$port"
 }
 
+# The program's own is no good for this server: then it is none, not ours.
+test_app_certificate_that_does_not_fit() {
+	server_use ecdsa
+	keeps app-certificate curl_to --cert "$PKI/device-rsa/client_cert.pem" --key "$PKI/device-rsa/private_key.pem" \
+		"https://localhost:$port/"
+	gives client_curl "$port"
+}
+
 # bad WHAT SETTING=VALUE: under bare LD_PRELOAD; WHAT is blamed
 bad() {
 	export "${2?}"
@@ -122,6 +130,9 @@ test_http2() {
 	nothing_sent bare curl_to --http2 "https://localhost:$port/"
 	expect_line "$(tail -n 1 "$seen")" alpn=h2 pha=empty
 	says http2
+	server_start h2_handshake --request optional --alpn h2 # what RFC 8740 allows
+	gives curl_to --http2 "https://localhost:$port/"
+	expect_line "$(tail -n 1 "$seen")" alpn=h2 pha=none
 }
 
 test_http1_post_handshake() {

@@ -93,6 +93,7 @@ test_client_cert_cb() {
 	chooses ctx-cb=n+client-cb=s
 	leaves client-cb=n
 	leaves ctx-cb=n+client-cb=n
+	leaves ctx-cb=e+client-cb=e # errors that its callbacks queued stay queued
 }
 
 # "Ask me again": the program gets WANT_X509_LOOKUP as often as without us.
@@ -113,7 +114,7 @@ test_cert_cb_fails() {
 		server_use ask
 		same "$scenario"
 		expect_text out 'connect=-1 error=1'
-		expect_text out 'queue=SSL routines:callback failed'
+		expect_text out ':callback failed'
 		expect_seen subject= result=failed
 		expect_seen subject= result=failed
 	done
@@ -124,7 +125,7 @@ test_cert_cb_fails() {
 test_client_cert_cb_lies() {
 	server_use ask
 	same client-cb=f
-	expect_text out 'queue=SSL routines:bad data returned by callback'
+	expect_text out ':bad data returned by callback'
 	expect_seen subject= result=ok
 	expect_seen subject= result=ok
 }
@@ -133,6 +134,25 @@ test_callbacks_taken_off() {
 	leaves ctx-cb=s+client-cb=s+unset
 	leaves ssl-cb=s+unset
 	leaves ctx-cb=f+ssl-cb=f+unset
+}
+
+# What a program finds in OpenSSL's queue: what its callbacks have put there, and nothing of ours.
+test_error_queue_after_a_decision() {
+	local setting scenario
+	server_use ask
+	for setting in MTLS_ONLY_IF=verified MTLS_HOSTS=a.test MTLS_HOSTS=a..b MTLS_AGENT=/nonexistent "MTLS_DIR=$T"; do
+		for scenario in none ctx-cb=e+client-cb=e; do
+			attempt plain own $scenario
+			mv out without
+			attempt bare env "$setting" "$BUILD/tests/own" $scenario "$port" "${own[@]}"
+			expect_rc 0
+			cmp -s out without || fail "$setting: $(diff without out | tr '\n' ' ')"
+			expect_seen subject=
+			expect_seen subject= asked=yes
+		done
+		expect_text out 'queue=101:own'
+		expect_text out 'queue=102:own'
+	done
 }
 
 # For a removed credential the program's choice is still its own, and nothing is put in its place.
@@ -175,6 +195,12 @@ test_clear_and_use_again() {
 	attempt bare reuse clear "$port" "${own[@]}" "$cred"
 	again CN=device CN=device ''
 	words reason=removed
+	for how in clear-ssl clear-ctx; do
+		copy
+		attempt bare reuse $how "$port" "${own[@]}" "$cred"
+		again CN=device CN=device ''
+		expect_text out calls=3
+	done
 }
 
 test_two_post_handshake_requests() {

@@ -170,6 +170,8 @@ static void set_option(struct options *o, char *word)
 
 	if (value)
 		*value++ = '\0';
+	else
+		value = word + strlen(word);
 	if (strcmp(word, "own-bio") == 0)
 		o->own_bio = true;
 	else if (strcmp(word, "dup") == 0)
@@ -180,8 +182,6 @@ static void set_option(struct options *o, char *word)
 		o->accept_all = true;
 	else if (strcmp(word, "store-accept-all") == 0)
 		o->store_accept_all = true;
-	else if (!value)
-		die("unknown word");
 	else if (strcmp(word, "address") == 0)
 		o->address = value;
 	else if (strcmp(word, "lookup") == 0)

@@ -12,7 +12,7 @@
  *   client-cb=A              a client_cert_cb
  *   unset                    then all callbacks are taken off again
  * A is what the callback does, one letter a call and the last for all that follow: "s"ets or gives the certificate,
- * "n"ot (it goes on without one), "r"etry later, "f"ail.
+ * "n"ot (it goes on without one), "e" not, and an error in the queue, "r"etry later, "f"ail.
  *
  * link: -lssl -lcrypto
  */
@@ -49,6 +49,9 @@ static int cert_cb(SSL *ssl, void *arg)
 		return -1;
 	case 'f':
 		return 0;
+	case 'e':
+		ERR_raise(ERR_LIB_USER, 101);
+		return 1;
 	default:
 		printf("has=%d ", SSL_get_certificate(ssl) != NULL);
 		return 1;
@@ -69,6 +72,9 @@ static int client_cb(SSL *ssl, X509 **cert, EVP_PKEY **key)
 		return -1;
 	case 'f':
 		return 1; /* "here it is", and nothing there */
+	case 'e':
+		ERR_raise(ERR_LIB_USER, 102);
+		return 0;
 	default:
 		return 0;
 	}
@@ -141,7 +147,8 @@ static bool handshake(SSL *ssl)
 		printf("connect=%d error=%d\n", ret, SSL_get_error(ssl, ret));
 	} while (ret != 1 && SSL_want(ssl) == SSL_X509_LOOKUP && ++tries < 5);
 	for (unsigned long e; (e = ERR_get_error()) != 0;)
-		printf("queue=%s:%s\n", ERR_lib_error_string(e), ERR_reason_error_string(e));
+		printf("queue=%d:%s\n", ERR_GET_REASON(e),
+		       ERR_reason_error_string(e) ? ERR_reason_error_string(e) : "own");
 	printf("calls=%d,%d,%d,%d\n", on_ctx.calls, on_ssl.calls, late.calls, on_client.calls);
 	return ret == 1;
 }

@@ -37,7 +37,9 @@ static int descriptors(void)
 	DIR *folder = opendir("/proc/self/fd");
 	int n = 0;
 
-	while (folder && readdir(folder))
+	if (!folder)
+		die("no /proc");
+	while (readdir(folder))
 		n++;
 	closedir(folder);
 	return n;

@@ -4,6 +4,8 @@
  * connections that have presented already. Each connection prints what the server saw; some scenarios a number.
  *
  *   clear       one connection object three times; before the third the files in FOLDER are emptied
+ *   clear-ssl   the same with a cert_cb of the connection's that makes no choice
+ *   clear-ctx   the same with the context's
  *   pha         one connection, a question before and one after they are emptied: for a server that asks each time
  *   add         twice, and between the program adds CERT to the connection object
  *   add-ctx     twice, and between the program adds CERT to the context (which does not reach the connection)
@@ -65,15 +67,34 @@ static void again(SSL *ssl)
 		die("not cleared");
 }
 
-static void run_clear(SSL_CTX *ctx)
+static void three_times(SSL *ssl)
 {
-	SSL *ssl = ssl_new(ctx);
-
 	again(ssl);
 	again(ssl);
 	remove_credential();
 	again(ssl);
 	SSL_free(ssl);
+}
+
+static void run_clear(SSL_CTX *ctx)
+{
+	three_times(ssl_new(ctx));
+}
+
+static void run_clear_ssl(SSL_CTX *ctx)
+{
+	SSL *ssl = ssl_new(ctx);
+
+	SSL_set_cert_cb(ssl, none_cb, &calls);
+	three_times(ssl);
+	printf("calls=%d\n", calls);
+}
+
+static void run_clear_ctx(SSL_CTX *ctx)
+{
+	SSL_CTX_set_cert_cb(ctx, none_cb, &calls);
+	three_times(ssl_new(ctx));
+	printf("calls=%d\n", calls);
 }
 
 static void run_pha(SSL_CTX *ctx)
@@ -244,9 +265,17 @@ int main(int argc, char *argv[])
 		const char *name;
 		void (*run)(SSL_CTX *);
 	} scenarios[] = {
-		{"clear", run_clear},     {"pha", run_pha},         {"add", run_add},
-		{"add-ctx", run_add_ctx}, {"dup", run_dup},         {"dup-after", run_dup_after},
-		{"swap", run_swap},       {"setters", run_setters}, {"many", run_many},
+		{"clear", run_clear},
+		{"clear-ssl", run_clear_ssl},
+		{"clear-ctx", run_clear_ctx},
+		{"pha", run_pha},
+		{"add", run_add},
+		{"add-ctx", run_add_ctx},
+		{"dup", run_dup},
+		{"dup-after", run_dup_after},
+		{"swap", run_swap},
+		{"setters", run_setters},
+		{"many", run_many},
 		{"server", run_server},
 	};
 	SSL_CTX *ctx;

@@ -97,6 +97,17 @@ static inline unsigned descriptors(void)
 	return n;
 }
 
+/* Of address space: what is mapped is no leak to ASan. */
+static inline int pages(void)
+{
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	char text[32] = "";
+
+	ck_assert_int_gt(read(fd, text, sizeof(text) - 1), 0);
+	close(fd);
+	return atoi(text);
+}
+
 /* Not root: nobody can be another user then, and the test is passed over, with a line that says so. */
 static inline bool is_root(const char *test)
 {

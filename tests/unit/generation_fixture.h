@@ -162,4 +162,72 @@ static inline void generation_stop(void)
 	ck_assert_int_eq(misused, 0);
 }
 
+/* --- one request --------------------------------------------------------------------------- */
+
+static inline struct credential ask_for(const struct generation_parser *by)
+{
+	struct credential credential;
+
+	errno = EXDEV;
+	generation_acquire(by, &credential);
+	ck_assert_int_eq(errno, EXDEV);
+	ck_assert_ptr_nonnull(credential.policy);
+	ck_assert_int_eq(credential.reason == MTLS_USABLE, credential.identity != NULL);
+	return credential;
+}
+
+static inline void done(struct credential *credential)
+{
+	errno = EXDEV;
+	generation_release(credential);
+	ck_assert_int_eq(errno, EXDEV);
+	ck_assert_ptr_null(credential->identity);
+}
+
+static inline const char *tag(const struct credential *credential)
+{
+	const struct identity *identity = credential->identity;
+
+	ck_assert_str_eq(mtls_reason_word(credential->reason), "usable");
+	ck_assert_uint_eq(identity->magic, MAGIC);
+	return identity->tag;
+}
+
+/* One request that gets this identity, made for it or there before. */
+static inline void ck_usable(const char *expected, bool fresh)
+{
+	struct credential c = ask_for(&library);
+
+	ck_assert_str_eq(tag(&c), expected);
+	ck_assert_int_eq(c.fresh, fresh);
+	done(&c);
+}
+
+static inline void ck_none_for(const struct generation_parser *by, enum mtls_reason reason)
+{
+	struct credential c = ask_for(by);
+
+	ck_assert_str_eq(mtls_reason_word(c.reason), mtls_reason_word(reason));
+	ck_assert(!c.fresh);
+	done(&c);
+}
+
+static inline void ck_none(enum mtls_reason reason)
+{
+	ck_none_for(&library, reason);
+}
+
+/* How many lines the log has; the last one is copied. */
+static inline int logged(char last[1024])
+{
+	FILE *f = fopen(in("log"), "r");
+	int n = 0;
+
+	for (last[0] = '\0'; f && fgets(last, 1024, f); n++)
+		;
+	if (f)
+		fclose(f);
+	return n;
+}
+
 #endif

@@ -9,75 +9,10 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-#define MS 1000000LL
+#define MS   1000000LL
+#define MANY 80 /* more than there are slots */
 
 Suite *generation_suite(void);
-
-static struct credential ask_for(const struct generation_parser *by)
-{
-	struct credential credential;
-
-	errno = EXDEV;
-	generation_acquire(by, &credential);
-	ck_assert_int_eq(errno, EXDEV);
-	ck_assert_ptr_nonnull(credential.policy);
-	ck_assert_int_eq(credential.reason == MTLS_USABLE, credential.identity != NULL);
-	return credential;
-}
-
-static void done(struct credential *credential)
-{
-	errno = EXDEV;
-	generation_release(credential);
-	ck_assert_int_eq(errno, EXDEV);
-	ck_assert_ptr_null(credential->identity);
-}
-
-static const char *tag(const struct credential *credential)
-{
-	const struct identity *identity = credential->identity;
-
-	ck_assert_str_eq(mtls_reason_word(credential->reason), "usable");
-	ck_assert_uint_eq(identity->magic, MAGIC);
-	return identity->tag;
-}
-
-/* One request that gets this identity, made for it or there before. */
-static void ck_usable(const char *expected, bool fresh)
-{
-	struct credential c = ask_for(&library);
-
-	ck_assert_str_eq(tag(&c), expected);
-	ck_assert_int_eq(c.fresh, fresh);
-	done(&c);
-}
-
-static void ck_none_for(const struct generation_parser *by, enum mtls_reason reason)
-{
-	struct credential c = ask_for(by);
-
-	ck_assert_str_eq(mtls_reason_word(c.reason), mtls_reason_word(reason));
-	ck_assert(!c.fresh);
-	done(&c);
-}
-
-static void ck_none(enum mtls_reason reason)
-{
-	ck_none_for(&library, reason);
-}
-
-/* How many lines the log has; the last one is copied. */
-static int logged(char last[1024])
-{
-	FILE *f = fopen(in("log"), "r");
-	int n = 0;
-
-	for (last[0] = '\0'; f && fgets(last, 1024, f); n++)
-		;
-	if (f)
-		fclose(f);
-	return n;
-}
 
 /* --- new files ---------------------------------------------------------------------------- */
 
@@ -105,11 +40,13 @@ END_TEST
 START_TEST(every_way_of_writing)
 {
 	struct credential held;
-	char next[TAG + 1];
+	char next[32];
+	int before = 0;
 
 	use_way((enum way)_i);
 	write_pair("AAAA0000");
-	for (int i = 1; i < 40; i++) { /* more than there are slots */
+	for (int i = 1; i < MANY; i++) {
+		before = i == 1 ? pages() : before;
 		held = ask_for(&library);
 		snprintf(next, sizeof(next), "AAAA%04d", i);
 		write_pair(next);
@@ -122,6 +59,7 @@ START_TEST(every_way_of_writing)
 		ck_assert_int_eq(unloaded, i);
 	}
 	ck_assert_int_eq(mismatched, 0);
+	ck_assert_int_lt(pages() - before, MANY / 2); /* the bytes are given back, too */
 }
 END_TEST
 
@@ -199,6 +137,21 @@ START_TEST(broken_keeps_the_last)
 }
 END_TEST
 
+START_TEST(each_one_is_told)
+{
+	char line[1024], other[32];
+
+	write_pair("AAAA0001");
+	ck_usable("AAAA0001", true);
+	for (int i = 0; i < MANY; i++) {
+		snprintf(other, sizeof(other), "BBBB%04d", i);
+		write_tags("AAAA0001", other);
+		ck_usable("AAAA0001", false);
+	}
+	ck_assert_int_eq(logged(line), MANY);
+}
+END_TEST
+
 START_TEST(folder_gone_keeps_the_last)
 {
 	char aside[64];
@@ -209,7 +162,8 @@ START_TEST(folder_gone_keeps_the_last)
 	ck_assert_int_eq(rename(folder, aside), 0);
 	ck_usable("AAAA0001", false);
 	ck_assert_int_eq(rename(aside, folder), 0);
-	ck_usable("AAAA0001", false);
+	ck_usable("AAAA0001", true); /* the same files, but a new generation */
+	ck_assert_int_eq(unloaded, 1);
 }
 END_TEST
 
@@ -452,6 +406,41 @@ START_TEST(no_descriptor)
 }
 END_TEST
 
+static struct credential held[MANY];
+
+static void give_one_back(void)
+{
+	if (++turn == 4) /* in the second round */
+		generation_release(&held[0]);
+}
+
+/* Each slot is held by somebody: what there is stays in use, for a while it is waited for a slot, and none is lost. */
+START_TEST(no_slot)
+{
+	char next[32] = "AAAA0000";
+	int n = 0;
+
+	for (; n < MANY; n++) {
+		write_pair(next);
+		held[n] = ask_for(&library);
+		if (strcmp(tag(&held[n]), next) != 0)
+			break;
+		snprintf(next, sizeof(next), "AAAA%04d", n + 1);
+	}
+	ck_assert_int_gt(n, 16);
+	ck_assert_int_lt(n, MANY);
+	turn = 0;
+	unit_before_environment = give_one_back;
+	ck_usable(next, true);
+	unit_before_environment = NULL;
+	for (int i = 0; i <= n; i++)
+		generation_release(&held[i]);
+	ck_assert_int_eq(loaded - unloaded, 1);
+	write_pair("AAAA9999");
+	ck_usable("AAAA9999", true);
+}
+END_TEST
+
 /* After a change of user: with the folder closed, with the files closed, with nothing closed. */
 START_TEST(other_user)
 {
@@ -484,6 +473,7 @@ Suite *generation_suite(void)
 	tcase_add_test(c, nothing_new);
 	tcase_add_test(c, same_mark_other_bytes);
 	tcase_add_test(c, broken_keeps_the_last);
+	tcase_add_test(c, each_one_is_told);
 	tcase_add_test(c, folder_gone_keeps_the_last);
 	tcase_add_loop_test(c, removed, 0, (int)COUNT(removals));
 	tcase_add_test(c, removed_for_all);
@@ -495,6 +485,7 @@ Suite *generation_suite(void)
 	tcase_add_test(c, torn_for_good);
 	tcase_add_loop_test(c, no_wait, 0, (int)COUNT(sure));
 	tcase_add_test(c, no_descriptor);
+	tcase_add_test(c, no_slot);
 	tcase_add_loop_test(c, other_user, 0, 3);
 	suite_add_tcase(s, c);
 	return s;

@@ -294,6 +294,20 @@ START_TEST(all_values_huge)
 }
 END_TEST
 
+/* No caller does so: then the line is cut, but it is one line within its bounds all the same. */
+START_TEST(beyond_all_budgets)
+{
+	char *huge = repeated('v', 100000), *line;
+	struct event e = {huge, MTLS_CERTIFICATE_MALFORMED, huge, huge, UINT_MAX, 0xfefd, huge, huge, huge};
+
+	line = format(UINT_MAX, &e);
+	ck_assert_uint_eq(strlen(line), LINE_MAX_BYTES);
+	ck_assert_ptr_eq(strchr(line, '\n'), line + LINE_MAX_BYTES - 1);
+	free(line);
+	free(huge);
+}
+END_TEST
+
 /* Every length around every budget, for each kind of byte: never half an escape, never a value without an end. */
 START_TEST(all_lengths)
 {
@@ -384,6 +398,7 @@ Suite *line_suite(void)
 	tcase_add_test(c, quoting);
 	tcase_add_test(c, the_decoder_sees_forgeries);
 	tcase_add_test(c, all_values_huge);
+	tcase_add_test(c, beyond_all_budgets);
 	tcase_add_test(c, all_lengths);
 	tcase_add_test(c, usual_values_are_whole);
 	tcase_add_test(c, hostile_bytes);

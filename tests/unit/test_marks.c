@@ -83,6 +83,8 @@ START_TEST(changes)
 	ck_assert(changed());
 	ck_assert_int_eq(symlink("nothing", in(CERT)), 0);
 	ck_assert(!changed());
+	point(CERT, CERT); /* missing no more, but unreadable: a link to itself */
+	ck_assert(changed());
 	ck_assert_int_eq(unlink(in(KEY)), 0);
 	ck_assert(changed());
 	ck_assert(!changed());
@@ -219,6 +221,13 @@ START_TEST(blind)
 	mtls_mark_take(&env, &after);
 	ck_assert_int_eq(seteuid(0), 0);
 	ck_assert(!mtls_mark_blind(&env, &after, &env.place[0])); /* seen, though not to be read */
+	ck_assert_int_eq(mkdir(in("closed"), 0700), 0);
+	point("mtls/" KEY, "../closed/" KEY);
+	ck_assert_int_eq(seteuid(NOBODY), 0);
+	mtls_mark_take(&env, &after);
+	ck_assert_int_eq(seteuid(0), 0);
+	ck_assert_int_eq(after.file[MTLS_KEY].error, EACCES);
+	ck_assert(!mtls_mark_blind(&env, &after, &env.place[0])); /* the other file still tells of changes */
 }
 END_TEST
 
@@ -261,6 +270,8 @@ START_TEST(equal_bytes)
 	mtls_environment_folder(&env, in("nowhere"), "--dir");
 	ck_assert(!same_bytes());
 	ck_assert(same_bytes());
+	ck_assert_int_eq(mkdir(in("nowhere"), 0755), 0);
+	ck_assert(!same_bytes());   /* from folder-missing to absent */
 	env.place[0].named = false; /* as if no default place had one */
 	ck_assert(!same_bytes());
 }

@@ -121,17 +121,6 @@ START_TEST(swapped_often)
 }
 END_TEST
 
-/* Of address space, in pages. */
-static int pages(void)
-{
-	int fd = (open)("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	char text[32] = "";
-
-	ck_assert_int_gt(read(fd, text, sizeof(text) - 1), 0);
-	close(fd);
-	return atoi(text);
-}
-
 /* It never ends: the reader does, knows that what it has is not the last word, and keeps nothing of the other tries. */
 START_TEST(swapped_for_ever)
 {

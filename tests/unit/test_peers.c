@@ -61,13 +61,12 @@ static union address at(const char *text, unsigned port)
 /* Something to connect to, on a port that the kernel chooses: *a becomes its address. -1: no such address here. */
 static int server(const char *text, int type, union address *a)
 {
+	socklen_t n = sizeof(*a);
 	int fd;
-	socklen_t n;
 
 	*a = at(text, 0);
-	n = size_of(a);
 	fd = socket(a->any.sa_family, type | SOCK_CLOEXEC, 0);
-	if (fd < 0 || bind(fd, &a->any, n) != 0)
+	if (fd < 0 || bind(fd, &a->any, size_of(a)) != 0)
 		return -1;
 	ck_assert(type == SOCK_DGRAM || listen(fd, 512) == 0);
 	ck_assert_int_eq(getsockname(fd, &a->any, &n), 0);
@@ -226,14 +225,20 @@ START_TEST(reused_descriptor)
 	union address a, b;
 	int fd, again;
 
-	ck_assert_int_ge(server("127.0.0.1", SOCK_STREAM, &a), 0);
+	ck_assert_int_ge(server("0.0.0.0", SOCK_STREAM, &a), 0);
 	ck_assert_int_ge(server("127.0.0.1", SOCK_STREAM, &b), 0);
+	a = at("127.0.0.1", ntohs(a.in.sin_port));
 	fd = dialled(&a, SOCK_STREAM);
 	close(fd);
 	again = socket(AF_INET, SOCK_STREAM, 0);
 	ck_assert_int_eq(again, fd);
 	ck_assert_uint_eq(look(SOCK_STREAM), 0);
 	ck_assert_int_eq(connect(again, &b.any, size_of(&b)), 0); /* say accept(2), or before the shim */
+	ck_assert_uint_eq(look(SOCK_STREAM), 0);
+	close(again);
+	again = socket(AF_INET, SOCK_STREAM, 0);
+	b = at("127.1.2.3", ntohs(a.in.sin_port)); /* the same port at another address */
+	ck_assert_int_eq(connect(again, &b.any, size_of(&b)), 0);
 	ck_assert_uint_eq(look(SOCK_STREAM), 0);
 	close(again);
 	again = dialled(&b, SOCK_STREAM);
@@ -279,7 +284,6 @@ START_TEST(other_families)
 	peers_connected(pair[0], &local.any, sizeof(local.un));
 	peers_of(pair[0], &peer);
 	ck_assert_uint_eq(peer.family, 0);
-	peers_connected(-1, &local.any, sizeof(local.un));
 	ck_assert_int_ge(server("127.0.0.1", SOCK_STREAM, &a), 0);
 	peers_connected(-1, &a.any, size_of(&a));
 	peers_connected(0, NULL, 0);
@@ -368,8 +372,7 @@ START_TEST(more_than_asked_for)
 	dialled(&a, SOCK_STREAM);
 	ck_assert_uint_eq(look(SOCK_STREAM), PEERS_MAX);
 	ck_assert(!complete);
-	for (size_t i = 0; i < PEERS_MAX; i++)
-		ck_same(&live[i], &a);
+	ck_same(&live[PEERS_MAX - 1], &a);
 	ck_assert_uint_eq(look(SOCK_DGRAM), 1);
 	ck_assert(complete);
 }
@@ -403,7 +406,6 @@ START_TEST(connect_in_a_child)
 	ck_assert(complete);
 	dial(theirs, &b);
 	ck_assert_uint_eq(look(SOCK_STREAM), 2);
-	ck_assert(complete);
 	close(fd);
 }
 END_TEST
