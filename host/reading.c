@@ -25,6 +25,8 @@ static void id_from_stat(struct mtls_file_id *id, const struct stat *st)
 	id->size = (uint64_t)st->st_size;
 	id->mtime_ns = (int64_t)st->st_mtim.tv_sec * NS + st->st_mtim.tv_nsec;
 	id->ctime_ns = (int64_t)st->st_ctim.tv_sec * NS + st->st_ctim.tv_nsec;
+	id->mode = (uint32_t)st->st_mode;
+	id->owner = (uint32_t)st->st_uid;
 	id->error = 0;
 }
 
@@ -44,7 +46,7 @@ static void id_of_path(struct mtls_file_id *id, const char *path)
 static bool id_equal(const struct mtls_file_id *a, const struct mtls_file_id *b)
 {
 	return a->error == b->error && a->device == b->device && a->inode == b->inode && a->size == b->size &&
-	       a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
+	       a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns && a->mode == b->mode && a->owner == b->owner;
 }
 
 static bool blind(const struct mtls_file_id *id)
@@ -77,7 +79,8 @@ void mtls_mark_take(const struct mtls_environment *env, struct mtls_mark *mark)
 
 bool mtls_mark_equal(const struct mtls_mark *a, const struct mtls_mark *b)
 {
-	bool equal = a->place == b->place && a->folder.error == b->folder.error;
+	const struct mtls_file_id *x = &a->folder, *y = &b->folder;
+	bool equal = a->place == b->place && x->error == y->error && x->mode == y->mode && x->owner == y->owner;
 
 	for (int k = 0; equal && k < MTLS_FILES; k++)
 		equal = id_equal(&a->file[k], &b->file[k]);
@@ -104,7 +107,7 @@ bool mtls_mark_blind(const struct mtls_environment *env, const struct mtls_mark 
 
 /* --- one file ------------------------------------------------------------- */
 
-/* 0 and *fd, or -1 and the file's how; errno stays for what is no verdict on the file. */
+/* A descriptor, or -1 and the file's how; errno stays for what is no verdict on the file. Empty ones need none. */
 static int open_regular(const char *path, struct mtls_file *file, struct stat *st)
 {
 	int fd;
@@ -112,7 +115,7 @@ static int open_regular(const char *path, struct mtls_file *file, struct stat *s
 	if (mtls_stat(path, st) == 0) {
 		file->unsafe = S_ISREG(st->st_mode) && (st->st_mode & S_IWOTH) != 0;
 		file->how = S_ISREG(st->st_mode) ? MTLS_FILE_OK : MTLS_FILE_NOT_A_FILE;
-		if (file->how != MTLS_FILE_OK)
+		if (file->how != MTLS_FILE_OK || st->st_size == 0)
 			return -1;
 		do {
 			fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -154,6 +157,7 @@ struct open_files {
 	int fd[MTLS_FILES];
 	size_t size[MTLS_FILES];
 	size_t total;
+	int lack; /* errno: this process has no descriptor or memory to spare, which says nothing of the files */
 };
 
 static void close_files(struct open_files *open)
@@ -163,8 +167,7 @@ static void close_files(struct open_files *open)
 			close(open->fd[k]);
 }
 
-/* false: this process has no descriptor or memory to spare, which says nothing of the files. */
-static bool open_files(struct mtls_reading *r, struct open_files *open)
+static void open_files(struct mtls_reading *r, struct open_files *open)
 {
 	for (int k = 0; k < MTLS_FILES; k++) {
 		struct mtls_file *file = &r->files.file[k];
@@ -180,7 +183,7 @@ static bool open_files(struct mtls_reading *r, struct open_files *open)
 		if (open->fd[k] < 0) {
 			if (file->how == MTLS_FILE_UNREADABLE &&
 			    (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
-				return false;
+				open->lack = errno;
 			continue;
 		}
 		if ((uint64_t)st.st_size > MTLS_FILE_MAX) {
@@ -190,59 +193,67 @@ static bool open_files(struct mtls_reading *r, struct open_files *open)
 		open->size[k] = (size_t)st.st_size;
 		open->total += open->size[k];
 	}
-	return true;
 }
 
-static bool read_files(struct mtls_reading *r)
+/* Memory for all of them; NULL: none needed, or none to be had. */
+static unsigned char *make_room(struct open_files *open)
+{
+	unsigned char *room;
+
+	if (!open->total)
+		return NULL;
+	room = mmap(NULL, open->total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (room == MAP_FAILED) {
+		open->lack = errno;
+		return NULL;
+	}
+	madvise(room, open->total, MADV_DONTDUMP);
+	return room;
+}
+
+/* 0, or the errno that tells what this process lacks; a file that it could not read for that is "unreadable". */
+static int read_files(struct mtls_reading *r)
 {
 	struct open_files open = {.fd = {-1, -1, -1, -1}};
-	unsigned char *room = NULL;
-	bool done = false;
+	unsigned char *room;
 
-	if (!open_files(r, &open))
-		goto out;
-	if (open.total) {
-		room = mmap(NULL, open.total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (room == MAP_FAILED)
-			goto out;
-		madvise(room, open.total, MADV_DONTDUMP);
-	}
+	open_files(r, &open);
+	room = make_room(&open);
 	r->memory = room;
-	r->size = open.total;
+	r->size = room ? open.total : 0;
 	for (int k = 0; k < MTLS_FILES; k++) {
 		struct mtls_file *file = &r->files.file[k];
 		ssize_t got;
 
 		if (open.fd[k] < 0 || file->how != MTLS_FILE_OK)
 			continue;
-		got = read_all(open.fd[k], room, open.size[k]);
+		got = room ? read_all(open.fd[k], room, open.size[k]) : -1;
 		if (got < 0)
 			file->how = MTLS_FILE_UNREADABLE;
 		else
 			file->data = (struct mtls_bytes){room, (size_t)got};
-		room += open.size[k];
+		room = room ? room + open.size[k] : NULL;
 	}
-	done = true;
-out:
 	close_files(&open);
-	return done;
+	return open.lack;
 }
 
 static void judge_folder(struct mtls_reading *r)
 {
 	const struct mtls_place *place = r->mark.place;
-	struct stat st;
+	const struct mtls_file_id *id = &r->mark.folder;
 
 	r->files.place = MTLS_PLACE_OK;
 	if (!place) {
 		r->files.place = MTLS_PLACE_NONE;
-	} else if (place->folder && mtls_stat(place->folder, &st) != 0) {
-		r->files.place = errno == ENOENT || errno == ENOTDIR ? MTLS_PLACE_MISSING : MTLS_PLACE_UNREADABLE;
-	} else if (place->folder && !S_ISDIR(st.st_mode)) {
+	} else if (place->folder && id->error) {
+		r->files.place =
+			id->error == ENOENT || id->error == ENOTDIR ? MTLS_PLACE_MISSING : MTLS_PLACE_UNREADABLE;
+	} else if (place->folder && !S_ISDIR(id->mode)) {
 		r->files.place = MTLS_PLACE_MISSING;
 	} else if (place->folder) {
 		r->files.folder_unsafe =
-			(st.st_mode & S_IWOTH) || (!place->named && st.st_uid != 0 && st.st_uid != geteuid());
+			(id->mode & S_IWOTH) || (!place->named && id->owner != 0 && id->owner != geteuid());
 	}
 }
 
@@ -256,7 +267,7 @@ static void judge(const struct mtls_environment *env, struct mtls_reading *r)
 
 bool mtls_reading_make(const struct mtls_environment *env, struct mtls_reading *r)
 {
-	int saved = errno;
+	int saved = errno, lack;
 
 	for (int tries = 1;; tries++) {
 		struct mtls_mark after;
@@ -264,21 +275,24 @@ bool mtls_reading_make(const struct mtls_environment *env, struct mtls_reading *
 		memset(r, 0, sizeof(*r));
 		r->files.agent = env->agent != NULL;
 		mtls_mark_take(env, &r->mark);
+		r->young = mtls_mark_young(&r->mark);
 		judge_folder(r);
-		if (r->mark.place && !read_files(r)) {
-			saved = errno;
-			mtls_reading_free(r);
-			errno = saved;
-			return false;
-		}
+		lack = r->mark.place ? read_files(r) : 0;
 		mtls_mark_take(env, &after);
 		if (mtls_mark_equal(&r->mark, &after) || tries == TORN_TRIES)
 			break;
 		mtls_reading_free(r);
 	}
 	judge(env, r);
-	errno = saved;
-	return true;
+	if (lack) {
+		r->young = true;
+		if (r->reason == MTLS_USABLE || mtls_reason_state(r->reason) == MTLS_STATE_BROKEN)
+			mtls_reading_free(r);
+		else
+			lack = 0;
+	}
+	errno = lack ? lack : saved;
+	return !lack;
 }
 
 bool mtls_reading_equal(const struct mtls_reading *a, const struct mtls_reading *b)

@@ -13,13 +13,14 @@
 struct mtls_file_id {
 	uint64_t device, inode, size;
 	int64_t mtime_ns, ctime_ns; /* since the epoch */
+	uint32_t mode, owner;
 	int error;
 };
 
 /* Which place is in force and its files' identities; equal marks mean unchanged files. */
 struct mtls_mark {
-	const struct mtls_place *place; /* NULL: no default place has a credential */
-	struct mtls_file_id folder, file[MTLS_FILES];
+	const struct mtls_place *place;               /* NULL: no default place has a credential */
+	struct mtls_file_id folder, file[MTLS_FILES]; /* of the folder only mode and owner count */
 	unsigned blind; /* bit i: place i could not be looked into (EACCES), which says nothing about a change */
 };
 
@@ -29,6 +30,7 @@ struct mtls_reading {
 	struct mtls_blocks blocks; /* with reason MTLS_USABLE */
 	enum mtls_reason reason;   /* of the credential, as far as structure goes */
 	struct mtls_error error;   /* for it */
+	bool young; /* as the mark was before the files were read; or not all of them could be: read again */
 	struct mtls_policy policy; /* environment and mtls.conf; policy.error tells of a setting */
 	unsigned char *memory;     /* private */
 	size_t size;               /* private */
@@ -44,8 +46,9 @@ bool mtls_mark_blind(const struct mtls_environment *, const struct mtls_mark *, 
 
 /*
  * Reads everything. The environment must outlive the reading. false: no memory or no descriptor
- * to be had (errno tells); *r is then empty and need not be freed. Files that change meanwhile are read again, up to
- * 10 times. Thread: *r is the caller's alone until it is published; then read-only.
+ * to be had (errno tells); *r is then empty and need not be freed. That there is no credential is told without either.
+ * Files that change meanwhile are read again, up to 10 times. Thread: *r is the caller's alone until it is published;
+ * then read-only.
  */
 bool mtls_reading_make(const struct mtls_environment *, struct mtls_reading *r);
 /* The same bytes in every file, from the same place? */

@@ -6,6 +6,7 @@
  */
 #include "shim/generation.h"
 
+#include "shim/cancel.h"
 #include "shim/log.h"
 #include "shim/shim.h"
 
@@ -33,7 +34,6 @@ struct outcome {
 struct generation {
 	atomic_uint references; /* 0: not published, or being reclaimed */
 	unsigned serial;
-	unsigned removed; /* the credential was removed in this one or before: older serials are not to be used again */
 	atomic_bool claimed;
 	atomic_bool young; /* when last read, the files were too new to be told apart by their times */
 	atomic_bool told;  /* a broken generation is logged once */
@@ -46,6 +46,7 @@ static atomic_int current = NONE;                                               
 static atomic_int usable[GENERATION_LIBRARIES] = {NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE}; /* last good one */
 static atomic_int sound = NONE; /* newest that only a parser can refuse; perhaps none has been asked yet */
 static atomic_uint serials;
+static atomic_uint removed; /* then the credential was last seen removed: older serials are not to be used again */
 
 static void outcome_free(struct outcome *outcome)
 {
@@ -154,7 +155,7 @@ static struct generation *read_new(void)
 		return NULL;
 	}
 	g->serial = atomic_fetch_add(&serials, 1);
-	atomic_store(&g->young, mtls_mark_young(&g->reading.mark));
+	atomic_store(&g->young, g->reading.young);
 	atomic_store(&g->told, false);
 	atomic_store(&g->references, 1);
 	return g;
@@ -181,22 +182,71 @@ static bool same(const struct generation *g, const struct generation *fresh)
 	       (mtls_reading_equal(&g->reading, &fresh->reading) || fresh->reading.reason == MTLS_UNREADABLE);
 }
 
+/* Absent or removed. */
+static bool is_gone(const struct mtls_reading *r)
+{
+	enum mtls_state state = mtls_reason_state(r->reason);
+
+	return state == MTLS_STATE_ABSENT || state == MTLS_STATE_REMOVED;
+}
+
+/* Somebody writes mtls.conf in place just now: that it is empty for a moment must not lift what it said. */
+static bool emptied(const struct generation *g, const struct generation *fresh)
+{
+	const struct mtls_reading *a = &g->reading, *b = &fresh->reading;
+
+	return a->mark.place == b->mark.place && a->files.file[MTLS_CONF].data.n && b->young && !is_gone(b) &&
+	       b->files.file[MTLS_CONF].how == MTLS_FILE_OK && !b->files.file[MTLS_CONF].data.n;
+}
+
+static void never_before(unsigned serial)
+{
+	unsigned last = atomic_load(&removed);
+
+	while (older(last, serial) && !atomic_compare_exchange_weak(&removed, &last, serial))
+		;
+}
+
 /* Makes fresh the newest one, after g (NULL: none before). false: another thread was faster. */
 static bool publish(struct generation *g, struct generation *fresh)
 {
 	enum mtls_reason reason = fresh->reading.reason;
-	bool broken = mtls_reason_state(reason) == MTLS_STATE_BROKEN;
 
-	fresh->removed = !broken && reason != MTLS_USABLE ? fresh->serial : g ? g->removed : 0;
+	if (is_gone(&fresh->reading))
+		never_before(fresh->serial);
 	if (!replace(&current, g, fresh))
 		return false;
 	log_follow(&fresh->reading.policy);
-	if (!broken)
+	if (mtls_reason_state(reason) != MTLS_STATE_BROKEN)
 		remember(&sound, fresh, reason == MTLS_USABLE);
 	return true;
 }
 
-/* The newest reading, with a reference. NULL: nothing could ever be read. */
+/*
+ * The files have changed, and there is no descriptor, memory or slot for a new generation. As with a broken one, g
+ * goes on, and with it the last usable one; unless its files are removed, or another place is in force.
+ */
+static struct generation *go_on(struct generation *g)
+{
+	struct mtls_reading now = {.mark.place = NULL};
+	bool gone = false;
+
+	if (!g)
+		return NULL;
+	if (mtls_reading_make(shim_environment(), &now)) {
+		gone = is_gone(&now);
+		mtls_reading_free(&now);
+	}
+	mtls_mark_take(shim_environment(), &now.mark);
+	if (!gone && now.mark.place == g->reading.mark.place)
+		return g;
+	never_before(atomic_fetch_add(&serials, 1));
+	replace(&current, g, NULL); /* or another thread has a newer one */
+	release(g);
+	return NULL;
+}
+
+/* The newest reading, with a reference. NULL: nothing could be read, ever or since it was removed. */
 static struct generation *newest(void)
 {
 	static const struct timespec pause = {0, TURN_PAUSE_NS};
@@ -208,9 +258,9 @@ static struct generation *newest(void)
 			return g;
 		fresh = read_new();
 		if (!fresh && errno != EBUSY)
-			return g;
-		if (fresh && g && same(g, fresh)) {
-			atomic_store(&g->young, atomic_load(&fresh->young));
+			return go_on(g);
+		if (fresh && g && (same(g, fresh) || emptied(g, fresh))) {
+			atomic_store(&g->young, fresh->reading.young);
 			release(fresh);
 			return g;
 		}
@@ -227,7 +277,7 @@ static struct generation *newest(void)
 		if (g)
 			release(g);
 	}
-	return acquire(&current);
+	return go_on(acquire(&current));
 }
 
 /* Parsed once for each library; racing threads parse twice and keep the first. NULL: no memory. */
@@ -287,7 +337,7 @@ static struct generation *recall(atomic_int *which, struct generation *now)
 {
 	struct generation *g = acquire(which);
 
-	if (g && older(g->serial, now->removed)) {
+	if (g && older(g->serial, atomic_load(&removed))) {
 		remember(which, now, false);
 		release(g);
 		g = NULL;
@@ -345,24 +395,19 @@ static bool settle(const struct generation_parser *by, struct credential *out, b
 	return true;
 }
 
-/* Where nothing could be read (no memory): the environment's settings alone, and no credential. */
+/* Where nothing could be read (no memory): the environment's settings alone, and no credential. The thread's own. */
 static const struct mtls_policy *bare_policy(void)
 {
-	static struct mtls_policy policy;
-	static atomic_int made;
-	int not_yet = 0;
+	static __thread struct mtls_policy policy __attribute__((tls_model("initial-exec")));
 
-	if (atomic_load(&made) != 2 && atomic_compare_exchange_strong(&made, &not_yet, 1)) {
-		mtls_environment_policy(shim_environment(), &policy);
-		atomic_store(&made, 2);
-	}
+	mtls_environment_policy(shim_environment(), &policy);
 	return &policy;
 }
 
 void generation_acquire(const struct generation_parser *by, struct credential *out)
 {
 	static const struct timespec pause = {0, TORN_PAUSE_NS};
-	int saved = errno;
+	int saved = errno, cancel = shim_hold_cancel();
 
 	for (int i = 0; i <= TORN_WAITS; i++) {
 		*out = (struct credential){.reason = MTLS_NO_CREDENTIAL};
@@ -372,6 +417,7 @@ void generation_acquire(const struct generation_parser *by, struct credential *o
 	}
 	if (!out->generation)
 		out->policy = bare_policy();
+	shim_restore_cancel(cancel);
 	errno = saved;
 }
 
@@ -388,12 +434,13 @@ void generation_release(struct credential *credential)
 void generation_prime(void)
 {
 	struct generation *g;
-	int saved = errno;
+	int saved = errno, cancel = shim_hold_cancel();
 
 	if (atomic_load(&current) == NONE) {
 		g = newest();
 		if (g)
 			release(g);
 	}
+	shim_restore_cancel(cancel);
 	errno = saved;
 }

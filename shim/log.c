@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Writes log lines from inside somebody else's process: one write(2) each, no
- * descriptor kept, no SIGPIPE or SIGXFSZ raised, no waiting for a full pipe. What a line says is line.c's.
+ * descriptor kept, no signal raised (SIGPIPE, SIGXFSZ, SIGTTOU), no waiting for a full pipe. What a line says is
+ * line.c's.
  */
 #include "shim/log.h"
 
 #include "host/sys.h"
+#include "shim/cancel.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -58,7 +60,8 @@ static bool still_standard_error(void)
 
 /*
  * One write that neither waits nor kills: the signals that it could raise are blocked,
- * and taken back if it did. On Linux sigprocmask is this thread's; pthread_sigmask has a too new version in glibc 2.32.
+ * and taken back if it did (SIGTTOU is not even raised then). On Linux sigprocmask is this thread's; pthread_sigmask
+ * has a too new version in glibc 2.32.
  */
 static void write_line(int fd, const char *line, size_t n)
 {
@@ -72,6 +75,7 @@ static void write_line(int fd, const char *line, size_t n)
 	sigemptyset(&ours);
 	sigaddset(&ours, SIGPIPE);
 	sigaddset(&ours, SIGXFSZ);
+	sigaddset(&ours, SIGTTOU);
 	if (sigpending(&pending) != 0 || sigprocmask(SIG_BLOCK, &ours, &before) != 0)
 		return;
 	written = write(fd, line, n);
@@ -91,11 +95,12 @@ static void write_line(int fd, const char *line, size_t n)
 void log_event(enum mtls_log wanted, const struct event *event)
 {
 	char line[LINE_MAX_BYTES];
-	int saved = errno, fd;
+	int saved = errno, cancel, fd;
 	size_t n;
 
 	if (!log_wanted(wanted))
 		return;
+	cancel = shim_hold_cancel();
 	n = line_format(line, (unsigned)getpid(), event);
 	if (!file) {
 		if (still_standard_error())
@@ -107,6 +112,7 @@ void log_event(enum mtls_log wanted, const struct event *event)
 			close(fd);
 		}
 	}
+	shim_restore_cancel(cancel);
 	errno = saved;
 }
 

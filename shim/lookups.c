@@ -15,10 +15,10 @@ int hook_connect(int fd, const struct sockaddr *address, socklen_t n)
 	__typeof__(next.connect) real = shim_next("connect", (void *)next.connect);
 	int result = real(fd, address, n), saved = errno;
 
-	/* EISCONN too: a non-blocking program may connect twice, the second time to ask for the result. */
+	/* Whatever the address says: who the peer is, the kernel is asked later. EISCONN: connected by other means. */
 	if (shim_started() &&
 	    (result == 0 || saved == EINPROGRESS || saved == EINTR || saved == EALREADY || saved == EISCONN))
-		peers_connected(fd, address, n);
+		peers_connected(fd);
 	errno = saved;
 	return result;
 }

@@ -5,6 +5,8 @@
  */
 #include "shim/names.h"
 
+#include "shim/cancel.h"
+
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -108,10 +110,11 @@ void names_add(const struct mtls_addr *address, const char *name)
 {
 	struct mtls_addr figures;
 	struct entry *entry;
-	int saved = errno;
+	int saved = errno, cancel;
 
 	if (!address->family || !name || !*name || mtls_addr_parse(mtls_bytes_of(name), &figures))
 		return;
+	cancel = shim_hold_cancel();
 	if (lock()) {
 		entry = find(address);
 		if (!entry)
@@ -122,13 +125,14 @@ void names_add(const struct mtls_addr *address, const char *name)
 	} else {
 		atomic_store(&lost_any, true);
 	}
+	shim_restore_cancel(cancel);
 	errno = saved;
 }
 
 size_t names_of(const struct mtls_addr *address, const char *out[NAMES_MAX])
 {
+	int saved = errno, cancel = shim_hold_cancel();
 	struct entry *entry;
-	int saved = errno;
 	size_t n = 0;
 
 	if (address->family && !atomic_load(&lost_any) && lock()) {
@@ -138,6 +142,7 @@ size_t names_of(const struct mtls_addr *address, const char *out[NAMES_MAX])
 				out[n] = entry->name[n];
 		unlock();
 	}
+	shim_restore_cancel(cancel);
 	errno = saved;
 	return n;
 }

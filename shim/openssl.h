@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The OpenSSL adapter, inside: one table of functions for each libssl in the
- * process, and what we keep on its contexts and connections. Three files: openssl_library.c finds the libssl that a
- * caller means, openssl_attach.c hooks and chains callbacks, openssl_request.c answers a request.
+ * The OpenSSL adapter, inside: one table of functions for each libssl in the process, and what we keep on its
+ * contexts and connections. openssl_find.c tells which libssl is meant, openssl_library.c makes its table,
+ * openssl_attach.c hooks and chains callbacks, openssl_certificate.c knows ours from the program's,
+ * openssl_request.c answers a request.
  */
 #ifndef MTLS_SHIM_OPENSSL_H
 #define MTLS_SHIM_OPENSSL_H
@@ -17,15 +18,29 @@
 
 typedef int (*mtls_cert_cb)(SSL *, void *);
 
+struct openssl;
+
+/*
+ * A cert_cb of the program behind ours. Never freed, and made once for each pair: libssl lets connections share the
+ * argument in ways that nobody can follow (SSL_copy_session_id, then another setter), so it must outlive them all.
+ */
+struct chained {
+	const struct openssl *library;
+	mtls_cert_cb callback; /* NULL: the program has none */
+	void *arg;
+	struct chained *next; /* with the same hash */
+};
+
 /* One libssl with its libcrypto. Made once and never freed; both libraries stay loaded. Immutable but for the table's
  * own fields. */
 struct openssl {
-	const void *base;     /* where the libssl is loaded: its identity */
-	bool supported;       /* every function below was found; else only the hooks' own are there */
-	unsigned number;      /* below GENERATION_LIBRARIES; chooses the callback */
-	int context_index;    /* ex_data of an SSL_CTX: struct context */
-	int connection_index; /* ex_data of an SSL: struct connection */
-	char version[24];     /* "openssl/3.0.22" */
+	const void *base;    /* where the libssl is loaded: its identity */
+	bool supported;      /* every function below was found; else only the hooks' own are there */
+	unsigned number;     /* below GENERATION_LIBRARIES; chooses the callback */
+	int context_index;   /* ex_data of an SSL_CTX: struct context */
+	int mark_index;      /* ex_data of an X509: this struct, on the certificates that we hand over */
+	struct chained none; /* for a program without a cert_cb */
+	char version[24];    /* "openssl/3.0.22" */
 	struct generation_parser parser;
 	struct mtls_crypto crypto;
 	struct {
@@ -35,26 +50,9 @@ struct openssl {
 	} f;
 };
 
-/* The program's cert_cb behind ours. Several SSL may share one. */
-struct chained {
-	const struct openssl *library;
-	mtls_cert_cb callback; /* NULL: the program has none */
-	void *arg;
-	atomic_uint references;
-	struct chained *next; /* in its context's list */
-};
-
 /* On each SSL_CTX that was made under our eyes. */
 struct context {
-	struct chained none;                         /* for a program without a cert_cb */
-	_Atomic(struct chained *) chain;             /* every other that was set here: existing SSL may still use it */
 	_Atomic(mtls_client_cert_cb) client_cert_cb; /* the program's */
-};
-
-/* On an SSL once there is something to remember. */
-struct connection {
-	X509 *ours;              /* with a reference of its own: the address cannot be reused meanwhile */
-	struct chained *chained; /* the program's cert_cb for this SSL alone, or NULL */
 };
 
 /*
@@ -65,6 +63,12 @@ struct connection {
 const struct openssl *openssl_of_caller(void *caller);
 extern __thread const struct openssl *openssl_in_flight __attribute__((tls_model("initial-exec")));
 
+/* The libssl to which an SSL_METHOD belongs: its static data, a better witness than the caller. Else the caller's. */
+const struct openssl *openssl_of_method(void *caller, const SSL_METHOD *);
+
+/* The table of the libssl with this SSL_CTX_new; made at the first call, NULL without memory. */
+const struct openssl *openssl_library(void *entry);
+
 /* The libssl with this number; it has one, because its callback is called. */
 const struct openssl *openssl_at(unsigned number);
 
@@ -74,12 +78,20 @@ mtls_client_cert_cb openssl_callback(const struct openssl *);
 /* The parser for generation.c, over host/identity.c. context is the struct openssl. */
 extern const struct mtls_parser openssl_parser;
 
-/* The SSL's connection; made if need be, NULL without memory. */
-struct connection *openssl_connection(const struct openssl *, SSL *, bool make);
+/* Takes every certificate of ours off the SSL; the program's stay, and the current one stays current. */
+void openssl_take_off(const struct openssl *, SSL *);
+/* Has the program put a certificate of its own on it, of whatever key type? */
+bool openssl_has_own(const struct openssl *, SSL *);
+/* From now on a certificate of ours may be on some SSL. */
+void openssl_handed_out(const struct openssl *);
+/* Marks the certificates of an identity as ours; false without memory. */
+bool openssl_mark(const struct openssl *, const struct mtls_identity *);
 
 /* A server's request that the program left unanswered: as client_cert_cb, 1 with *leaf and *key, or 0. */
 int openssl_answer(const struct openssl *, SSL *, X509 **leaf, EVP_PKEY **key);
-/* The log line for a request that the program answered itself. */
+/* The log line for a request that the program answered itself: by its callback, or, if it has one, by its certificate.
+ */
+void openssl_tell_answered(const struct openssl *, SSL *);
 void openssl_tell_own(const struct openssl *, SSL *);
 
 #endif

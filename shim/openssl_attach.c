@@ -12,109 +12,37 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define RECENT_PAIRS  16
-#define KEY_TYPES_MAX 16 /* libssl keeps one certificate for each: 9 in 3.0 */
+#define PAIR_LISTS 4096
 
 static struct context *context_of(const struct openssl *library, const SSL_CTX *ctx)
 {
 	return library->supported && ctx ? library->f.SSL_CTX_get_ex_data(ctx, library->context_index) : NULL;
 }
 
-struct connection *openssl_connection(const struct openssl *library, SSL *ssl, bool make)
+/* For libssl, which takes any argument; the table itself stays as it is. */
+static struct chained *none_of(const struct openssl *library)
 {
-	struct connection *connection = library->f.SSL_get_ex_data(ssl, library->connection_index);
-
-	if (connection || !make)
-		return connection;
-	connection = calloc(1, sizeof(*connection));
-	if (connection && library->f.SSL_set_ex_data(ssl, library->connection_index, connection) != 1) {
-		free(connection);
-		connection = NULL;
-	}
-	return connection;
-}
-
-/* --- taking ours off --------------------------------------------------------- */
-
-/* A certificate of the program's, with references of our own. */
-struct kept {
-	X509 *leaf;
-	EVP_PKEY *key;
-	STACK_OF(X509) *chain; /* or NULL */
-};
-
-static struct kept keep(const struct openssl *library, SSL *ssl)
-{
-	struct kept kept = {library->f.SSL_get_certificate(ssl), library->f.SSL_get_privatekey(ssl), NULL};
-
-	library->f.X509_up_ref(kept.leaf);
-	library->f.EVP_PKEY_up_ref(kept.key);
-	library->f.SSL_ctrl(ssl, SSL_CTRL_GET_CHAIN_CERTS, 0, &kept.chain);
-	if (kept.chain)
-		kept.chain = library->f.X509_chain_up_ref(kept.chain);
-	return kept;
-}
-
-static void put_back(const struct openssl *library, SSL *ssl, struct kept *kept)
-{
-	X509 *x;
-
-	library->f.SSL_use_cert_and_key(ssl, kept->leaf, kept->key, kept->chain, 1);
-	while (kept->chain && (x = library->crypto.OPENSSL_sk_pop((OPENSSL_STACK *)kept->chain)))
-		library->crypto.X509_free(x);
-	library->crypto.OPENSSL_sk_free((OPENSSL_STACK *)kept->chain);
-	library->crypto.X509_free(kept->leaf);
-	library->crypto.EVP_PKEY_free(kept->key);
-}
-
-/*
- * libssl can only drop all certificates. Of those that the program has added since, of other key types, it might
- * choose ours before them: they are put back, and the one that was current is current again.
- */
-static void take_off(const struct openssl *library, SSL *ssl, X509 *ours)
-{
-	X509 *current = library->f.SSL_get_certificate(ssl);
-	struct kept kept[KEY_TYPES_MAX];
-	size_t n = 0;
-	long more;
-
-	if (!current || (current != ours && library->f.SSL_ctrl(ssl, SSL_CTRL_SELECT_CURRENT_CERT, 0, ours) != 1))
-		return;
-	if (current != ours) {
-		more = library->f.SSL_ctrl(ssl, SSL_CTRL_SET_CURRENT_CERT, SSL_CERT_SET_FIRST, NULL);
-		for (; more == 1 && n < KEY_TYPES_MAX;
-		     more = library->f.SSL_ctrl(ssl, SSL_CTRL_SET_CURRENT_CERT, SSL_CERT_SET_NEXT, NULL))
-			if (library->f.SSL_get_certificate(ssl) != ours)
-				kept[n++] = keep(library, ssl);
-	}
-	library->f.SSL_certs_clear(ssl);
-	for (size_t i = 0; i < n; i++)
-		put_back(library, ssl, &kept[i]);
-	if (n)
-		library->f.SSL_ctrl(ssl, SSL_CTRL_SELECT_CURRENT_CERT, 0, current);
+	return (struct chained *)(uintptr_t)&library->none; // NOLINT(performance-no-int-to-ptr)
 }
 
 /* --- callbacks that libssl calls ------------------------------------------- */
 
 /*
  * libssl's first question at every request. It would keep what we gave at an earlier request and never ask again, so
- * that goes first; then the program's own callback chooses.
+ * that goes first; then the program's own callback chooses. A server's certificate ours shall never be.
  */
 static int on_cert(SSL *ssl, void *arg)
 {
 	const struct chained *chained = arg;
 	const struct openssl *library = chained->library;
-	bool client = !library->f.SSL_is_server(ssl);
-	struct connection *connection = client ? openssl_connection(library, ssl, false) : NULL;
-	int answer;
+	int answer, saved = errno;
 
-	if (connection && connection->ours) {
-		take_off(library, ssl, connection->ours);
-		library->crypto.X509_free(connection->ours);
-		connection->ours = NULL;
-	}
+	mtls_errors_keep(&library->crypto);
+	openssl_take_off(library, ssl);
+	mtls_errors_restore(&library->crypto);
+	errno = saved;
 	answer = chained->callback ? chained->callback(ssl, chained->arg) : 1;
-	if (client && answer > 0 && library->f.SSL_get_certificate(ssl))
+	if (answer > 0 && !library->f.SSL_is_server(ssl))
 		openssl_tell_own(library, ssl);
 	return answer;
 }
@@ -127,7 +55,7 @@ static int on_client_cert(const struct openssl *library, SSL *ssl, X509 **leaf, 
 	int answer = own ? own(ssl, leaf, key) : 0;
 
 	if (answer == 1)
-		openssl_tell_own(library, ssl);
+		openssl_tell_answered(library, ssl);
 	return answer ? answer : openssl_answer(library, ssl, leaf, key);
 }
 
@@ -168,8 +96,7 @@ static void attach(const struct openssl *library, SSL_CTX *ctx)
 	mtls_errors_keep(&library->crypto);
 	context = context_of(library, ctx) ? NULL : calloc(1, sizeof(*context));
 	if (context && library->f.SSL_CTX_set_ex_data(ctx, library->context_index, context) == 1) {
-		context->none.library = library;
-		library->f.SSL_CTX_set_cert_cb(ctx, on_cert, &context->none);
+		library->f.SSL_CTX_set_cert_cb(ctx, on_cert, none_of(library));
 		library->f.SSL_CTX_set_client_cert_cb(ctx, openssl_callback(library));
 		log_hook("SSL_CTX_new");
 		generation_prime();
@@ -182,7 +109,7 @@ static void attach(const struct openssl *library, SSL_CTX *ctx)
 
 SSL_CTX *hook_SSL_CTX_new(void *caller, const SSL_METHOD *method)
 {
-	const struct openssl *library = openssl_of_caller(caller), *before = openssl_in_flight;
+	const struct openssl *library = openssl_of_method(caller, method), *before = openssl_in_flight;
 	SSL_CTX *ctx;
 
 	if (!library)
@@ -196,7 +123,7 @@ SSL_CTX *hook_SSL_CTX_new(void *caller, const SSL_METHOD *method)
 
 SSL_CTX *hook_SSL_CTX_new_ex(void *caller, OSSL_LIB_CTX *libctx, const char *properties, const SSL_METHOD *method)
 {
-	const struct openssl *library = openssl_of_caller(caller), *before = openssl_in_flight;
+	const struct openssl *library = openssl_of_method(caller, method), *before = openssl_in_flight;
 	SSL_CTX *ctx;
 
 	if (!library || !library->f.SSL_CTX_new_ex)
@@ -231,47 +158,33 @@ mtls_client_cert_cb hook_SSL_CTX_get_client_cert_cb(void *caller, SSL_CTX *ctx)
 	return library ? library->f.SSL_CTX_get_client_cert_cb(ctx) : NULL;
 }
 
-static struct chained *chained_new(const struct openssl *library, mtls_cert_cb callback, void *arg)
+/* The one record of this pair; NULL without memory. */
+static struct chained *chained_of(const struct openssl *library, mtls_cert_cb callback, void *arg)
 {
-	struct chained *chained = calloc(1, sizeof(*chained));
-
-	if (chained) {
-		chained->library = library;
-		chained->callback = callback;
-		chained->arg = arg;
-		atomic_store(&chained->references, 1);
-	}
-	return chained;
-}
-
-/*
- * The context's record of this pair; kept until the context goes, because SSL that were made meanwhile point to it.
- * A program that sets another pair each time is not worth a search through all of them.
- */
-static struct chained *chained_in(struct context *context, const struct openssl *library, mtls_cert_cb callback,
-				  void *arg)
-{
-	struct chained *chained = atomic_load(&context->chain);
+	static _Atomic(struct chained *) pairs[PAIR_LISTS];
+	uintptr_t hash = ((uintptr_t)callback >> 4) * 31 + ((uintptr_t)arg >> 4);
+	_Atomic(struct chained *) *list = &pairs[(hash ^ hash >> 12) % PAIR_LISTS];
+	struct chained *first = atomic_load(list), *chained;
 
 	if (!callback)
-		return &context->none;
-	for (int i = 0; chained && i < RECENT_PAIRS; chained = chained->next, i++)
-		if (chained->callback == callback && chained->arg == arg)
+		return none_of(library);
+	for (chained = first; chained; chained = chained->next)
+		if (chained->callback == callback && chained->arg == arg && chained->library == library)
 			return chained;
-	chained = chained_new(library, callback, arg);
-	if (chained) {
-		chained->next = atomic_load(&context->chain);
-		while (!atomic_compare_exchange_weak(&context->chain, &chained->next, chained))
-			;
-	}
+	chained = malloc(sizeof(*chained));
+	if (!chained)
+		return NULL;
+	*chained = (struct chained){library, callback, arg, first};
+	while (!atomic_compare_exchange_weak(list, &chained->next,
+					     chained)) /* a second record of a pair does no harm */
+		;
 	return chained;
 }
 
 void hook_SSL_CTX_set_cert_cb(void *caller, SSL_CTX *ctx, mtls_cert_cb callback, void *arg)
 {
 	const struct openssl *library = openssl_of_caller(caller);
-	struct context *context = library ? context_of(library, ctx) : NULL;
-	struct chained *chained = context ? chained_in(context, library, callback, arg) : NULL;
+	struct chained *chained = library && context_of(library, ctx) ? chained_of(library, callback, arg) : NULL;
 
 	if (chained)
 		library->f.SSL_CTX_set_cert_cb(ctx, on_cert, chained);
@@ -282,18 +195,11 @@ void hook_SSL_CTX_set_cert_cb(void *caller, SSL_CTX *ctx, mtls_cert_cb callback,
 void hook_SSL_set_cert_cb(void *caller, SSL *ssl, mtls_cert_cb callback, void *arg)
 {
 	const struct openssl *library = openssl_of_caller(caller);
-	struct context *context =
-		library && library->supported ? context_of(library, library->f.SSL_get_SSL_CTX(ssl)) : NULL;
-	struct connection *connection = context ? openssl_connection(library, ssl, true) : NULL;
-	struct chained *chained = connection ? chained_new(library, callback, arg) : NULL, *before;
+	bool ours = library && library->supported && context_of(library, library->f.SSL_get_SSL_CTX(ssl));
+	struct chained *chained = ours ? chained_of(library, callback, arg) : NULL;
 
-	if (chained) {
-		before = connection->chained;
-		connection->chained = chained;
+	if (chained)
 		library->f.SSL_set_cert_cb(ssl, on_cert, chained);
-		if (before && atomic_fetch_sub(&before->references, 1) == 1)
-			free(before);
-	} else if (library) {
+	else if (library)
 		library->f.SSL_set_cert_cb(ssl, callback, arg);
-	}
 }

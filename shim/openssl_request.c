@@ -19,6 +19,7 @@ struct server {
 	const char *name[NAMES_MAX];
 	size_t n_names;
 	bool looked_up; /* the names are look-ups: the program told TLS none */
+	bool too_many;  /* the program told more names than are looked at: none counts as known */
 	struct mtls_addr peer[PEERS_MAX];
 	size_t n_peers;
 };
@@ -65,7 +66,11 @@ static void gather_names(const struct openssl *library, SSL *ssl, struct server 
 	while (server->n_names < NAMES_MAX &&
 	       (name = library->f.X509_VERIFY_PARAM_get0_host(param, (int)server->n_names)) != NULL)
 		server->name[server->n_names++] = name;
-	if (server->n_names)
+	if (library->f.X509_VERIFY_PARAM_get0_host(param, NAMES_MAX)) {
+		server->too_many = true;
+		server->n_names = 0;
+	}
+	if (server->n_names || server->too_many)
 		return;
 	name = library->f.SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 	if (name)
@@ -132,6 +137,8 @@ static bool names_good(const struct openssl *library, SSL *ssl, X509 *leaf, cons
 	char text[MTLS_ADDR_TEXT], *address = library->f.X509_VERIFY_PARAM_get1_ip_asc(library->f.SSL_get0_param(ssl));
 	size_t good = 0, wanted = server->looked_up ? server->n_names : 1;
 
+	if (server->too_many && !address)
+		return false;
 	if (address) {
 		good = name_good(library, leaf, address);
 		library->f.CRYPTO_free(address, "", 0);
@@ -142,7 +149,7 @@ static bool names_good(const struct openssl *library, SSL *ssl, X509 *leaf, cons
 	if (server->n_names)
 		return good >= wanted;
 	for (size_t i = 0; i < server->n_peers; i++)
-		good += name_good(library, leaf, mtls_addr_print(&server->peer[i], text));
+		good += server->peer[i].family && name_good(library, leaf, mtls_addr_print(&server->peer[i], text));
 	return server->n_peers && good == server->n_peers;
 }
 
@@ -182,6 +189,22 @@ static enum mtls_tri issuer_accepted(const struct openssl *library, SSL *ssl, co
 	return MTLS_NO;
 }
 
+/* More than signature schemes may keep libssl from using a certificate: what the program, or the server, asks of its
+ * chain. */
+static bool chain_accepted(const struct openssl *library, SSL *ssl, const struct mtls_identity *identity)
+{
+	long flags = library->f.SSL_ctrl(ssl, SSL_CTRL_CERT_FLAGS, 0, NULL);
+	int wanted = 0;
+
+	if (!identity->key)
+		return true;
+	if (flags & SSL_CERT_FLAG_TLS_STRICT)
+		wanted = CERT_PKEY_VALID;
+	else if (mtls_version_13((unsigned)library->f.SSL_version(ssl)))
+		wanted = CERT_PKEY_EE_SIGNATURE; /* with signature_algorithms_cert, RFC 8446 4.2.3 */
+	return !wanted || library->f.SSL_check_chain(ssl, identity->leaf, identity->key, identity->chain) & wanted;
+}
+
 /* libssl would stay silent and send nothing: what the server offered, less what this side does not do, decides before
  * it. */
 static enum mtls_tri common_signature(const struct openssl *library, SSL *ssl, const struct mtls_identity *identity)
@@ -196,6 +219,8 @@ static enum mtls_tri common_signature(const struct openssl *library, SSL *ssl, c
 	for (int i = 0; i < offered && n < SCHEMES_MAX; i++)
 		if (library->f.SSL_get_shared_sigalgs(ssl, i, NULL, NULL, NULL, &low, &high) > 0)
 			schemes[n++] = (uint16_t)(high << 8 | low);
+	if (!chain_accepted(library, ssl, identity))
+		return MTLS_NO;
 	return mtls_signature_common(identity->type, (unsigned)library->f.SSL_version(ssl), schemes, n, types,
 				     n_types > 0 && types ? (size_t)n_types : 0);
 }
@@ -218,8 +243,8 @@ static enum mtls_reason decide(const struct openssl *library, SSL *ssl, const st
 	unsigned needs = mtls_policy_needs(credential->policy);
 	struct mtls_facts facts = {
 		.credential = credential->reason,
-		.agent_ready = MTLS_NO, /* there is none yet */
-		.app_certificate = library->f.SSL_get_certificate(ssl) ? MTLS_YES : MTLS_NO,
+		.agent_ready = MTLS_NO,     /* there is none yet */
+		.app_certificate = MTLS_NO, /* else nobody asked: see openssl_answer */
 		.version = (unsigned)library->f.SSL_version(ssl),
 		.post_handshake = library->f.SSL_get_finished(ssl, NULL, 0) > 0,
 		.http2 = is_http2(library, ssl),
@@ -251,18 +276,12 @@ static enum mtls_reason decide(const struct openssl *library, SSL *ssl, const st
 static bool install(const struct openssl *library, SSL *ssl, const struct mtls_identity *identity, X509 **leaf,
 		    EVP_PKEY **key)
 {
-	struct connection *connection = openssl_connection(library, ssl, true);
-
-	if (!connection)
-		return false;
+	openssl_handed_out(library);
 	if (library->f.SSL_use_certificate(ssl, identity->leaf) != 1 ||
 	    library->f.SSL_ctrl(ssl, SSL_CTRL_CHAIN, 1, identity->chain) != 1) {
 		library->f.SSL_certs_clear(ssl);
 		return false;
 	}
-	library->crypto.X509_free(connection->ours);
-	library->f.X509_up_ref(identity->leaf);
-	connection->ours = identity->leaf;
 	library->f.X509_up_ref(identity->leaf);
 	library->f.EVP_PKEY_up_ref(identity->key);
 	*leaf = identity->leaf;
@@ -325,38 +344,61 @@ static void tell_generation(const struct openssl *library, const struct credenti
 	log_event(MTLS_LOG_INFO, &event);
 }
 
-int openssl_answer(const struct openssl *library, SSL *ssl, X509 **leaf, EVP_PKEY **key)
+static enum mtls_reason answer(const struct openssl *library, SSL *ssl, X509 **leaf, EVP_PKEY **key)
 {
 	struct server server = {.n_names = 0};
 	struct credential credential;
 	enum mtls_reason reason;
-	int saved = errno;
 
-	mtls_errors_keep(&library->crypto);
 	generation_acquire(&library->parser, &credential);
 	if (credential.fresh)
 		tell_generation(library, &credential);
 	reason = decide(library, ssl, &credential, &server);
 	if (reason == MTLS_PRESENTED && !install(library, ssl, credential.identity, leaf, key))
 		reason = MTLS_KEY_UNSUPPORTED; /* libssl's security level forbids it */
-	if (reason != MTLS_APP_CERTIFICATE)    /* told already, when the program chose it */
-		tell(library, ssl, &credential, reason, &server);
+	tell(library, ssl, &credential, reason, &server);
 	generation_release(&credential);
-	mtls_errors_restore(&library->crypto);
-	errno = saved;
-	return reason == MTLS_PRESENTED;
+	return reason;
 }
 
-void openssl_tell_own(const struct openssl *library, SSL *ssl)
+int openssl_answer(const struct openssl *library, SSL *ssl, X509 **leaf, EVP_PKEY **key)
+{
+	int saved = errno;
+	bool presented = false;
+
+	mtls_errors_keep(&library->crypto);
+	/* The policy's first row: libssl cannot use what the program has, but that is the program's affair, and told
+	 * already. */
+	if (!openssl_has_own(library, ssl))
+		presented = answer(library, ssl, leaf, key) == MTLS_PRESENTED;
+	mtls_errors_restore(&library->crypto);
+	errno = saved;
+	return presented;
+}
+
+void openssl_tell_answered(const struct openssl *library, SSL *ssl)
 {
 	static const struct credential none;
 	struct server server = {.n_names = 0};
 	int saved = errno;
 
-	if (!log_wanted(MTLS_LOG_INFO))
-		return;
 	mtls_errors_keep(&library->crypto);
 	tell(library, ssl, &none, MTLS_APP_CERTIFICATE, &server);
 	mtls_errors_restore(&library->crypto);
 	errno = saved;
+}
+
+void openssl_tell_own(const struct openssl *library, SSL *ssl)
+{
+	int saved = errno;
+	bool own;
+
+	if (!log_wanted(MTLS_LOG_INFO))
+		return;
+	mtls_errors_keep(&library->crypto);
+	own = openssl_has_own(library, ssl);
+	mtls_errors_restore(&library->crypto);
+	errno = saved;
+	if (own)
+		openssl_tell_answered(library, ssl);
 }

@@ -1,29 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table from descriptor to peer: fixed slots, each a sequence lock whose
- * writer never waits. What cannot be recorded is remembered as "incomplete", the stricter answer.
+ * The connected sockets of this process: the kernel's list of descriptors, read by
+ * plain system calls, or without /proc the small numbers and a table of those seen in connect(2). What that table
+ * cannot hold is remembered as "incomplete", the stricter answer.
  */
 #include "shim/peers.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
 
-#define SLOTS 4096 /* 112 KiB of untouched zero pages until used */
-#define TRIES 100  /* of reading a slot that is being written */
-#define WORDS ((sizeof(struct mtls_addr) + sizeof(uint32_t) - 1) / sizeof(uint32_t))
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+#define SLOTS       4096 /* of the table */
+#define NUMBERS     1024 /* asked one by one where there is no /proc: the usual limit of descriptors */
 
-/* version is odd while somebody writes; fd is stored plus one, so that zero means empty. */
-struct slot {
-	atomic_uint version;
-	atomic_int fd;
-	atomic_uint_least32_t peer[WORDS]; /* a struct mtls_addr */
+static atomic_int slots[SLOTS]; /* by descriptor modulo SLOTS: the descriptor plus one, zero is empty */
+static atomic_int used;         /* slots below this may be filled */
+static atomic_bool incomplete;  /* two descriptors met in one slot */
+
+/* What is found while looking. */
+struct found {
+	int type;
+	bool all;
+	size_t n;
+	struct mtls_addr *peer; /* PEERS_MAX */
 };
 
-static struct slot slots[SLOTS];
-static atomic_int used;        /* slots below this may be filled */
-static atomic_bool incomplete; /* an entry was lost for good: two descriptors, or two writers, met in one slot */
+struct entry { /* getdents64's; libc has no wrapper in 2.17 */
+	uint64_t inode;
+	int64_t offset;
+	unsigned short size;
+	unsigned char type;
+	char name[];
+};
 
 void peers_address(const struct sockaddr *address, socklen_t n, struct mtls_addr *out)
 {
@@ -43,53 +58,6 @@ void peers_address(const struct sockaddr *address, socklen_t n, struct mtls_addr
 	}
 }
 
-static void raise_used(int above)
-{
-	int now = atomic_load_explicit(&used, memory_order_relaxed);
-
-	while (now < above && !atomic_compare_exchange_weak(&used, &now, above))
-		;
-}
-
-/* The descriptor whose place is taken: may it be connected, or still be connecting? Changes errno. */
-static bool may_live(int fd)
-{
-	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
-	socklen_t n = sizeof(address);
-	struct mtls_addr peer;
-
-	if (getpeername(fd, (struct sockaddr *)&address, &n) != 0)
-		return errno == ENOTCONN;
-	peers_address((struct sockaddr *)&address, n, &peer);
-	return peer.family != 0;
-}
-
-void peers_connected(int fd, const struct sockaddr *address, socklen_t n)
-{
-	struct slot *slot = &slots[(unsigned)fd % SLOTS];
-	unsigned version = atomic_load(&slot->version);
-	uint32_t word[WORDS] = {0};
-	struct mtls_addr peer;
-	int before;
-
-	peers_address(address, n, &peer);
-	if (fd < 0 || !peer.family)
-		return;
-	if (version % 2 || !atomic_compare_exchange_strong(&slot->version, &version, version + 1)) {
-		atomic_store(&incomplete, true);
-		return;
-	}
-	before = atomic_load(&slot->fd) - 1;
-	if (before >= 0 && before != fd && may_live(before))
-		atomic_store(&incomplete, true);
-	memcpy(word, &peer, sizeof(peer));
-	for (size_t i = 0; i < WORDS; i++)
-		atomic_store(&slot->peer[i], word[i]);
-	atomic_store(&slot->fd, fd + 1);
-	atomic_store(&slot->version, version + 2);
-	raise_used((int)((unsigned)fd % SLOTS) + 1);
-}
-
 void peers_of(int fd, struct mtls_addr *out)
 {
 	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
@@ -102,65 +70,138 @@ void peers_of(int fd, struct mtls_addr *out)
 	errno = saved;
 }
 
-static bool of_type(int fd, int type)
-{
-	int is = 0;
-	socklen_t n = sizeof(is);
+/* --- the table ----------------------------------------------------------------- */
 
-	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &is, &n) == 0 && is == type;
+/* The descriptor whose place is taken: may it be connected, or still be connecting? Changes errno. */
+static bool may_live(int fd)
+{
+	struct sockaddr_storage address;
+	socklen_t n = sizeof(address);
+
+	return getpeername(fd, (struct sockaddr *)&address, &n) == 0 || errno == ENOTCONN;
 }
 
-/* A consistent copy, *fd negative where it is empty; false where somebody writes it, who may have died in a fork. */
-static bool slot_read(struct slot *slot, int *fd, struct mtls_addr *peer)
+void peers_connected(int fd)
 {
-	uint32_t word[WORDS];
+	int place = (int)((unsigned)fd % SLOTS), before, now = atomic_load(&used);
 
-	for (int i = 0; i < TRIES; i++) {
-		unsigned version = atomic_load(&slot->version);
+	if (fd < 0)
+		return;
+	before = atomic_load(&slots[place]);
+	do /* said before it is done: nobody may find the entry gone and the answer complete */
+		if (before && before != fd + 1 && may_live(before - 1))
+			atomic_store(&incomplete, true);
+	while (!atomic_compare_exchange_weak(&slots[place], &before, fd + 1));
+	while (now <= place && !atomic_compare_exchange_weak(&used, &now, place + 1))
+		;
+}
 
-		*fd = atomic_load(&slot->fd) - 1;
-		for (size_t k = 0; k < WORDS; k++)
-			word[k] = atomic_load(&slot->peer[k]);
-		if (version % 2 == 0 && atomic_load(&slot->version) == version) {
-			memcpy(peer, word, sizeof(*peer));
+/* --- looking ------------------------------------------------------------------- */
+
+/* Services of the system that never speak TLS; none but the system makes sockets there. */
+static bool of_the_system(const struct sockaddr_un *un)
+{
+	static const char *const folder[] = {"/run/systemd/",  "/run/dbus/", "/var/run/dbus/",
+					     "/var/run/nscd/", "/run/nscd/", "/var/lib/sss/"};
+
+	for (size_t i = 0; i < COUNT(folder); i++)
+		if (strncmp(un->sun_path, folder[i], strlen(folder[i])) == 0)
 			return true;
-		}
-	}
 	return false;
 }
 
-/* To connect to 0.0.0.0 or :: is to connect to this machine: then any address is the recorded one. */
-static bool still(const struct mtls_addr *recorded, const struct mtls_addr *live)
+/* May TLS of that type run over a socket with that peer? */
+static bool could_be_meant(int type, const struct sockaddr_storage *address, socklen_t n)
 {
-	static const unsigned char any[sizeof(recorded->ip)];
+	if (address->ss_family == AF_INET || address->ss_family == AF_INET6)
+		return true;
+	if (type != SOCK_STREAM)
+		return false;
+	return address->ss_family != AF_UNIX || (n > offsetof(struct sockaddr_un, sun_path) &&
+						 !of_the_system((const struct sockaddr_un *)(const void *)address));
+}
 
-	return live->family && live->port == recorded->port &&
-	       (mtls_addr_same_ip(live, recorded) || memcmp(recorded->ip, any, sizeof(any)) == 0);
+static bool same(const struct mtls_addr *a, const struct mtls_addr *b)
+{
+	return a->family == b->family && a->port == b->port && memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
+}
+
+/* Changes errno. */
+static void look_at(struct found *found, int fd)
+{
+	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+	socklen_t n = sizeof(int);
+	struct mtls_addr peer;
+	int type = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) != 0 || type != found->type)
+		return;
+	n = sizeof(address);
+	if (getpeername(fd, (struct sockaddr *)&address, &n) != 0 || !could_be_meant(type, &address, n))
+		return;
+	peers_address((struct sockaddr *)&address, n, &peer);
+	for (size_t i = 0; i < found->n; i++)
+		if (same(&found->peer[i], &peer))
+			return;
+	if (found->n < PEERS_MAX)
+		found->peer[found->n++] = peer;
+	else
+		found->all = false;
+}
+
+/* -1: not a number, as "." is not. */
+static int number(const char *digits)
+{
+	int value = 0;
+
+	for (; *digits >= '0' && *digits <= '9'; digits++)
+		value = value * 10 + (*digits - '0');
+	return *digits ? -1 : value;
+}
+
+/* A thread may have descriptors of its own (CLONE_FILES); kernels before 3.17 cannot tell. */
+static int open_list(void)
+{
+	static const char *const list[] = {"/proc/thread-self/fd", "/proc/self/fd"};
+	long fd = -1;
+
+	for (size_t i = 0; fd < 0 && i < COUNT(list); i++)
+		fd = syscall(SYS_openat, AT_FDCWD, list[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return (int)fd;
+}
+
+/* false: there is no list. Changes errno. */
+static bool look_at_list(struct found *found)
+{
+	_Alignas(struct entry) char buffer[2048];
+	int list = open_list();
+	const struct entry *entry;
+	long n;
+
+	if (list < 0)
+		return false;
+	while ((n = syscall(SYS_getdents64, list, buffer, sizeof(buffer))) > 0)
+		for (long at = 0; at < n; at += entry->size) {
+			entry = (const struct entry *)(const void *)(buffer + at);
+			look_at(found, number(entry->name));
+		}
+	syscall(SYS_close, list);
+	return n == 0;
 }
 
 size_t peers_live(int type, struct mtls_addr out[PEERS_MAX], bool *complete)
 {
-	int end = atomic_load(&used), saved = errno, fd;
-	struct mtls_addr recorded, live;
-	bool all = true;
-	size_t n = 0;
+	struct found found = {.type = type, .all = true, .peer = out};
+	int saved = errno;
 
-	for (int i = 0; i < end; i++) {
-		if (!slot_read(&slots[i], &fd, &recorded)) {
-			all = false;
-			continue;
-		}
-		if (fd < 0)
-			continue;
-		peers_of(fd, &live);
-		if (!still(&recorded, &live) || !of_type(fd, type))
-			continue;
-		if (n < PEERS_MAX)
-			out[n++] = live;
-		else
-			all = false;
+	if (!look_at_list(&found)) {
+		for (int fd = 0; fd < NUMBERS; fd++)
+			look_at(&found, fd);
+		for (int i = 0, end = atomic_load(&used); i < end; i++)
+			look_at(&found, atomic_load(&slots[i]) - 1);
+		found.all = found.all && !atomic_load(&incomplete);
 	}
-	*complete = all && !atomic_load(&incomplete);
+	*complete = found.all;
 	errno = saved;
-	return n;
+	return found.n;
 }

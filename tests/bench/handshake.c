@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -132,11 +133,13 @@ static pid_t server_start(uint16_t *port)
 	if (pid == 0) {
 		SSL_CTX *asking = server_context(true), *silent = server_context(false);
 
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		signal(SIGCHLD, SIG_IGN);
 		for (;;) {
 			int one = 1, fd = accept(listener, NULL, NULL);
 
 			if (fd >= 0 && fork() == 0) {
+				prctl(PR_SET_PDEATHSIG, SIGKILL);
 				setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 				serve(fd, asking, silent);
 				_exit(0);

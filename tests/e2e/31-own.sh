@@ -223,6 +223,7 @@ test_adds_its_own() {
 	attempt bare reuse add "$port" "${own[@]}"
 	again CN=device CN=app-own CN=app-own
 	words reason=app-certificate
+	[ "$(tail -n 2 "$seen" | grep -c ' chain=1 ')" = 2 ] || fail "more than its leaf: $(tail -n 2 "$seen")"
 	attempt bare reuse add "$port" "${rsa[@]}"
 	again CN=device CN=device-rsa CN=device-rsa
 	words reason=app-certificate

@@ -65,6 +65,36 @@ test_functions_found_by_handle() {
 	presented bare loader dlsym "$libssl"
 }
 
+test_second_libssl() {
+	local copy=$T/libssl.so.3
+	cp "$libssl" "$copy"
+	server_use ask
+	attempt bare loader second "$copy"
+	expect_rc 0
+	[ "$(sed -n '1s/ made=.*//p' out)" != "$(sed -n '2s/ made=.*//p' out)" ] || fail "asked one library twice: $(cat out)"
+	! sed -n 's/^asked=//p' out | grep -vE '^(.*) made=\1$' >others || fail "asked for another: $(cat others)"
+	expect_text out "asked=$copy made=$copy"
+	expect_seen subject=CN=device chain=2 verify=ok result=ok
+}
+
+# The loader's locks: whoever loads libraries meanwhile is not waited for while another of them is held.
+test_libraries_come_and_go() {
+	server_use ask
+	attempt bare timeout 10 "$BUILD/tests/loader" locks "$libssl" "$port"
+	expect_rc 0
+	expect_text out made=30
+}
+
+# The program's file name is argv[0] for the loader: nobody may open it.
+test_program_named_like_a_fifo() {
+	mkfifo fifo
+	server_use ask
+	# shellcheck disable=SC2016 # that shell's arguments
+	local as_fifo=(timeout 5 bash -c 'exec -a "$0" "$@"' "$T/fifo")
+	presented bare "${as_fifo[@]}" "$BUILD/tests/get" "$port"
+	presented bare "${as_fifo[@]}" "$BUILD/tests/loader" dlsym "$libssl" "$port"
+}
+
 test_plugin_loaded_and_unloaded() {
 	server_use ask
 	attempt bare loader reload "$W/plugin.so"

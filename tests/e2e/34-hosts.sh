@@ -85,6 +85,25 @@ test_hosts_two_live_connections() {
 	MTLS_HOSTS="127.0.0.1:$other" keeps host-not-listed get "$port" own-bio "hold=$other" address=0.0.0.0
 }
 
+# The same, and connect(2) does not tell of the one that is meant, or tells another address.
+test_hosts_hidden_connection() {
+	local how other=${server_port[other]}
+	server_use plain
+	for how in dup unix again; do
+		MTLS_HOSTS="127.0.0.1:$other" keeps host-not-listed get "$port" own-bio "$how" "hold=$other"
+		MTLS_HOSTS="!127.0.0.1:$port" keeps host-not-listed get "$port" own-bio "$how" "hold=$other"
+	done
+	for how in dup again; do
+		MTLS_HOSTS="127.0.0.1:$port" gives get "$port" own-bio "$how"
+		MTLS_HOSTS="127.0.0.1:$port 127.0.0.1:$other" gives get "$port" own-bio "$how" "hold=$other"
+	done
+	# At a Unix socket the address is not known, but the name is.
+	MTLS_HOSTS=127.0.0.1 keeps host-not-listed get "$port" own-bio unix
+	MTLS_HOSTS='!10.0.0.0/8' keeps host-not-listed get "$port" own-bio unix
+	MTLS_HOSTS=a.test gives get "$port" own-bio unix sni=a.test
+	MTLS_HOSTS=a.test keeps host-not-listed get "$port" own-bio unix
+}
+
 # No SNI and no name to verify: the name that the program looked up.
 test_hosts_looked_up() {
 	local function

@@ -7,6 +7,8 @@
  *   lookup=FUNCTION:N  look N up first, and connect to what it gives; may be repeated
  *   sni=N verify=N     names told to libssl
  *   own-bio dup        libssl does not learn the descriptor; the descriptor is another than the one that connected
+ *   unix               the connection is a Unix socket, at whose other end a child passes everything on
+ *   again              connect twice, the second time to an address where nobody is
  *   hold=PORT          hold a second connection open meanwhile
  *   ca=FILE            trust it
  *   check              verify the chain and, with verify=, the name: the handshake may fail
@@ -17,10 +19,12 @@
 #include "tests/probes/probe.h"
 
 #include <netdb.h>
+#include <poll.h>
+#include <sys/un.h>
 
 struct options {
 	const char *port, *address, *sni, *verify, *ca;
-	bool own_bio, dup, check, accept_all, store_accept_all;
+	bool own_bio, dup, local, again, check, accept_all, store_accept_all;
 	char looked_up[INET_ADDRSTRLEN];
 };
 
@@ -137,17 +141,62 @@ static SSL_CTX *context(const struct options *o)
 	return ctx;
 }
 
-static void get(const struct options *o)
+static void pass_on(int a, int b)
 {
-	SSL_CTX *ctx = context(o);
-	SSL *ssl = ssl_new(ctx);
-	int fd = connect_to(o->address, o->port), other;
+	struct pollfd two[] = {{.fd = a, .events = POLLIN}, {.fd = b, .events = POLLIN}};
+	char buffer[4096];
+	ssize_t n;
 
+	while (poll(two, 2, -1) > 0)
+		for (int i = 0; i < 2; i++) {
+			if (!two[i].revents)
+				continue;
+			n = read(two[i].fd, buffer, sizeof(buffer));
+			if (n <= 0 || write(two[!i].fd, buffer, (size_t)n) != n)
+				return;
+		}
+}
+
+/* As through a proxy at a Unix socket. */
+static int connect_locally(const char *address, const char *port)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	int listening = socket(AF_UNIX, SOCK_STREAM, 0), fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	snprintf(un.sun_path + 1, sizeof(un.sun_path) - 1, "mtls-get-%d", (int)getpid());
+	if (bind(listening, (struct sockaddr *)&un, sizeof(un)) != 0 || listen(listening, 1) != 0 ||
+	    connect(fd, (struct sockaddr *)&un, sizeof(un)) != 0)
+		die("cannot connect locally");
+	if (fork() == 0) {
+		close(fd);
+		pass_on(accept(listening, NULL, NULL), connect_to(address, port));
+		_exit(0);
+	}
+	close(listening);
+	return fd;
+}
+
+static int connected(const struct options *o)
+{
+	struct sockaddr_in nobody = {.sin_family = AF_INET, .sin_port = htons(9)};
+	int fd = o->local ? connect_locally(o->address, o->port) : connect_to(o->address, o->port), other;
+
+	if (o->again && connect(fd, (struct sockaddr *)&nobody, sizeof(nobody)) == 0)
+		die("connected twice");
 	if (o->dup) {
 		other = dup(fd);
 		close(fd);
 		fd = other;
 	}
+	return fd;
+}
+
+static void get(const struct options *o)
+{
+	SSL_CTX *ctx = context(o);
+	SSL *ssl = ssl_new(ctx);
+	int fd = connected(o);
+
 	if (o->sni && SSL_set_tlsext_host_name(ssl, o->sni) != 1)
 		die("no SNI");
 	if (o->verify && SSL_set1_host(ssl, o->verify) != 1)
@@ -176,6 +225,10 @@ static void set_option(struct options *o, char *word)
 		o->own_bio = true;
 	else if (strcmp(word, "dup") == 0)
 		o->dup = true;
+	else if (strcmp(word, "unix") == 0)
+		o->local = true;
+	else if (strcmp(word, "again") == 0)
+		o->again = true;
 	else if (strcmp(word, "check") == 0)
 		o->check = true;
 	else if (strcmp(word, "accept-all") == 0)

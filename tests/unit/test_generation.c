@@ -2,12 +2,11 @@
 /*
  * shim/generation.c, one step at a time: what a request gets while the files
  * change, and what is given back when. Races are played by taking turns in the midst of a call;
- * test_generation_threads.c has the real threads.
+ * test_generation_threads.c has the real threads, test_generation_means.c what a process can lack.
  */
 #include "generation_fixture.h"
 
 #include <sys/mman.h>
-#include <sys/resource.h>
 
 #define MS   1000000LL
 #define MANY 80 /* more than there are slots */
@@ -315,6 +314,45 @@ START_TEST(settings_follow)
 }
 END_TEST
 
+static bool hosts_are(const char *hosts)
+{
+	struct credential c = ask_for(&library);
+	bool equal = c.reason == MTLS_USABLE && mtls_bytes_equal(c.policy->hosts, mtls_bytes_of(hosts));
+
+	done(&c);
+	return equal;
+}
+
+/* Written in place, mtls.conf is empty for a moment, and that lifts nothing; not so where it stays empty, or goes. */
+START_TEST(settings_emptied)
+{
+	static const struct timespec grow_old = {2, 20 * MS};
+
+	write_pair("AAAA0001");
+	put("mtls.conf", "hosts = a.example\n");
+	ck_assert(hosts_are("a.example"));
+	put("mtls.conf", "");
+	ck_assert(hosts_are("a.example"));
+	put("mtls.conf", "hosts = b.example\n");
+	ck_assert(hosts_are("b.example"));
+	put("mtls.conf", "");
+	write_files("", "");
+	ck_none(MTLS_REMOVED);
+	write_pair("AAAA0001");
+	ck_assert(hosts_are(""));
+	put("mtls.conf", "hosts = a.example\n");
+	ck_assert(hosts_are("a.example"));
+	ck_assert_int_eq(unlink(in("mtls.conf")), 0);
+	ck_assert(hosts_are(""));
+	put("mtls.conf", "hosts = a.example\n");
+	ck_assert(hosts_are("a.example"));
+	put("mtls.conf", "");
+	ck_assert(hosts_are("a.example"));
+	nanosleep(&grow_old, NULL);
+	ck_assert(hosts_are(""));
+}
+END_TEST
+
 /* --- waiting ------------------------------------------------------------------------------------ */
 
 static void complete(void)
@@ -367,79 +405,7 @@ START_TEST(no_wait)
 }
 END_TEST
 
-/* --- no means ------------------------------------------------------------------------------------- */
-
-static void no_more_descriptors(bool none)
-{
-	static struct rlimit before;
-	struct rlimit few;
-
-	if (none) {
-		ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
-		few = before;
-		few.rlim_cur = (rlim_t)dup(0);
-		close((int)few.rlim_cur);
-		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
-	} else {
-		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
-	}
-}
-
-START_TEST(no_descriptor)
-{
-	struct credential c;
-
-	write_pair("AAAA0001");
-	no_more_descriptors(true);
-	generation_prime();
-	c = ask_for(&library);
-	ck_assert_int_eq(c.reason, MTLS_NO_CREDENTIAL);
-	ck_assert_ptr_null(c.reading);
-	done(&c);
-	no_more_descriptors(false);
-	ck_usable("AAAA0001", true);
-	write_pair("AAAA0002");
-	no_more_descriptors(true);
-	ck_usable("AAAA0001", false);
-	no_more_descriptors(false);
-	ck_usable("AAAA0002", true);
-}
-END_TEST
-
-static struct credential held[MANY];
-
-static void give_one_back(void)
-{
-	if (++turn == 4) /* in the second round */
-		generation_release(&held[0]);
-}
-
-/* Each slot is held by somebody: what there is stays in use, for a while it is waited for a slot, and none is lost. */
-START_TEST(no_slot)
-{
-	char next[32] = "AAAA0000";
-	int n = 0;
-
-	for (; n < MANY; n++) {
-		write_pair(next);
-		held[n] = ask_for(&library);
-		if (strcmp(tag(&held[n]), next) != 0)
-			break;
-		snprintf(next, sizeof(next), "AAAA%04d", n + 1);
-	}
-	ck_assert_int_gt(n, 16);
-	ck_assert_int_lt(n, MANY);
-	turn = 0;
-	unit_before_environment = give_one_back;
-	ck_usable(next, true);
-	unit_before_environment = NULL;
-	for (int i = 0; i <= n; i++)
-		generation_release(&held[i]);
-	ck_assert_int_eq(loaded - unloaded, 1);
-	write_pair("AAAA9999");
-	ck_usable("AAAA9999", true);
-}
-END_TEST
+/* --- another user ---------------------------------------------------------------------------------- */
 
 /* After a change of user: with the folder closed, with the files closed, with nothing closed. */
 START_TEST(other_user)
@@ -481,11 +447,10 @@ Suite *generation_suite(void)
 	tcase_add_test(c, replaced_while_parsing);
 	tcase_add_test(c, overtaken_while_reading);
 	tcase_add_test(c, settings_follow);
+	tcase_add_test(c, settings_emptied);
 	tcase_add_test(c, torn_at_first);
 	tcase_add_test(c, torn_for_good);
 	tcase_add_loop_test(c, no_wait, 0, (int)COUNT(sure));
-	tcase_add_test(c, no_descriptor);
-	tcase_add_test(c, no_slot);
 	tcase_add_loop_test(c, other_user, 0, 3);
 	suite_add_tcase(s, c);
 	return s;

@@ -125,18 +125,18 @@ static void write_on(bool removals)
 }
 
 /* When all is quiet, what holds is the last version, and all others are given back. */
-static void ck_quiet(void)
+static void ck_quiet_for(int libraries)
 {
 	struct credential c;
 
 	write_version(++version, false);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < libraries; i++) {
 		generation_acquire(i ? &other_library : &library, &c);
 		ck_assert_str_eq(mtls_reason_word(c.reason), "usable");
 		ck_assert_int_eq(version_of(&c), version);
 		generation_release(&c);
 	}
-	ck_assert_int_eq(loaded - unloaded, 2);
+	ck_assert_int_eq(loaded - unloaded, libraries);
 	ck_assert_int_eq(misused, 0);
 	ck_assert_int_ge(version, ENOUGH);
 	ck_assert_int_ge(requests, ENOUGH);
@@ -155,7 +155,7 @@ START_TEST(swapped_links)
 		      "%d of a wrong version, %d gone, %d refused, of %d requests, %d versions", stale, gone, refused,
 		      requests, version);
 	ck_assert_int_eq(mismatched, 0); /* a parser was not even shown a mixed pair */
-	ck_quiet();
+	ck_quiet_for(2);
 }
 END_TEST
 
@@ -176,7 +176,7 @@ START_TEST(torn_files)
 	join(thread);
 	ck_assert_int_eq(stale, 0);
 	ck_assert_int_eq(refused, 0);
-	ck_quiet();
+	ck_quiet_for(2);
 }
 END_TEST
 
@@ -299,6 +299,56 @@ START_TEST(fork_in_the_midst)
 }
 END_TEST
 
+/* --- cancelled in the midst ---------------------------------------------------------------------- */
+
+static void prime_only(void)
+{
+	generation_prime();
+}
+
+static void ask_only(void)
+{
+	ask_once(NULL);
+}
+
+static void log_only(void)
+{
+	log_event(MTLS_LOG_WARN, &(struct event){.verb = "broken", .reason = MTLS_REASONS});
+}
+
+static void (*const calls[])(void) = {prime_only, ask_only, log_only};
+
+static void *be_cancelled(void *call)
+{
+	pthread_cancel(pthread_self());
+	calls[*(int *)call]();
+	requests++;
+	pthread_testcancel();
+	return NULL;
+}
+
+/* Our calls are no cancellation points: no slot, descriptor or line is lost, and the program's own next one is. */
+START_TEST(cancelled)
+{
+	char line[1024];
+	unsigned before = descriptors();
+
+	for (int i = 0; i < CROWD; i++) {
+		pthread_t thread;
+		void *end;
+
+		write_version(++version, false);
+		ck_assert_int_eq(pthread_create(&thread, NULL, be_cancelled, &_i), 0);
+		ck_assert_int_eq(pthread_join(thread, &end), 0);
+		ck_assert_ptr_eq(end, PTHREAD_CANCELED);
+	}
+	ck_assert_int_eq(requests, CROWD);
+	ck_assert_uint_eq(descriptors(), before);
+	ck_assert_int_eq(logged(line), calls[_i] == log_only ? CROWD : 0);
+	ck_quiet_for(1);
+}
+END_TEST
+
 Suite *generation_threads_suite(void)
 {
 	Suite *s = suite_create("generation_threads");
@@ -310,6 +360,7 @@ Suite *generation_threads_suite(void)
 	tcase_add_loop_test(c, torn_files, IN_PLACE, LINK);
 	tcase_add_test(c, crowd);
 	tcase_add_loop_test(c, fork_in_the_midst, 0, 2);
+	tcase_add_loop_test(c, cancelled, 0, (int)COUNT(calls));
 	suite_add_tcase(s, c);
 	return s;
 }

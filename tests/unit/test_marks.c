@@ -73,6 +73,14 @@ START_TEST(changes)
 	ck_assert(changed());
 	ck_assert_int_eq(chmod(in(KEY), 0600), 0); /* only the ctime tells */
 	ck_assert(changed());
+	ck_assert_int_eq(chmod(folder, 0777), 0); /* unsafe, and then not */
+	ck_assert(changed());
+	ck_assert_int_eq(chmod(folder, 0755), 0);
+	ck_assert(changed());
+	if (geteuid() == 0) {
+		ck_assert_int_eq(chown(folder, NOBODY, 0), 0);
+		ck_assert(changed());
+	}
 	put("private_key_pass.txt", "x");
 	ck_assert(changed());
 	put("mtls.conf", "x");

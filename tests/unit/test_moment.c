@@ -43,8 +43,18 @@ static int copy_open(const char *path, int flags)
 	return open(path, flags);
 }
 
+/* Reading takes long: what was young before is not afterwards. */
+static int copy_clock(clockid_t clock, struct timespec *now)
+{
+	int error = clock_gettime(clock, now);
+
+	now->tv_sec += 3 * (opens > 0);
+	return error;
+}
+
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 #define open(path, flags)    copy_open(path, flags)
+#define clock_gettime        copy_clock
 #define mtls_mark_take       copy_mark_take
 #define mtls_mark_equal      copy_mark_equal
 #define mtls_mark_young      copy_mark_young
@@ -103,6 +113,7 @@ START_TEST(swapped_once)
 {
 	make(_i, _i + 1);
 	ck_assert(!mixed());
+	ck_assert(reading.young || _i < OPENS);
 	ck_assert(as_now());
 	ck_assert_int_eq(opens, _i < OPENS ? 2 * OPENS : OPENS);
 	ck_assert_int_eq(atoi((const char *)reading.files.file[MTLS_KEY].data.p), generation);

@@ -406,6 +406,27 @@ START_TEST(locked_for_long)
 }
 END_TEST
 
+/* A program cancels a thread in the middle of it: the table goes on, and the thread ends afterwards. */
+START_TEST(cancelled_while_locked)
+{
+	struct mtls_addr known = addr("192.0.2.1");
+	const char *out[NAMES_MAX];
+	pthread_t thread;
+
+	copy_add(&known, "a.example");
+	sem_init(&inside, 0, 0);
+	sem_init(&go_on, 0, 0);
+	wait_inside = true;
+	ck_assert_int_eq(pthread_create(&thread, NULL, add_and_wait, NULL), 0);
+	while (sem_wait(&inside) != 0)
+		;
+	ck_assert_int_eq(pthread_cancel(thread), 0);
+	sem_post(&go_on);
+	pthread_join(thread, NULL);
+	ck_assert_uint_eq(copy_of(&known, out), 1);
+}
+END_TEST
+
 static void child_as_usual(void)
 {
 	struct mtls_addr known = addr("192.0.2.1");
@@ -442,6 +463,7 @@ Suite *names_suite(void)
 	tcase_add_test(c, threads);
 	tcase_add_test(c, fork_while_locked);
 	tcase_add_test(c, locked_for_long);
+	tcase_add_test(c, cancelled_while_locked);
 	tcase_add_test(c, fork_while_free);
 	suite_add_tcase(s, c);
 	return s;
