@@ -82,7 +82,7 @@ test_libraries_come_and_go() {
 	server_use ask
 	attempt bare timeout 10 "$BUILD/tests/loader" locks "$libssl" "$port"
 	expect_rc 0
-	expect_text out made=30
+	expect_text out made=60
 }
 
 # The program's file name is argv[0] for the loader: nobody may open it.
@@ -179,6 +179,7 @@ test_other_user_from_the_start() {
 	private_copy
 	cp "$LIB" "$BUILD/tests/get" .
 	chmod 755 libmtls-run.so get
+	setpriv --reuid 65534 --regid 65534 --clear-groups test -x ./get 2>/dev/null || skip "another user cannot look into $T"
 	attempt setpriv --reuid 65534 --regid 65534 --clear-groups env "MTLS_DIR=$cred" "LD_PRELOAD=$T/libmtls-run.so" ./get "$port"
 	expect_rc 0
 	expect_seen subject= asked=yes result=ok

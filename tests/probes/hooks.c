@@ -138,24 +138,6 @@ static void call_new_ex(const char *how, const char *properties, const SSL_METHO
 	SSL_CTX_free(ctx);
 }
 
-/* It has no failure that a program could bring about. */
-static void call_copy(SSL_CTX *ctx)
-{
-	SSL *from = SSL_new(ctx), *to = SSL_new(ctx);
-
-	before();
-	after("SSL_copy_session_id", "works", SSL_copy_session_id(to, from));
-	before();
-	after("SSL_copy_session_id", "again", SSL_copy_session_id(to, from));
-	before();
-	after("SSL_copy_session_id", "to itself", SSL_copy_session_id(to, to));
-	SSL_free(from);
-	before();
-	SSL_set_cert_cb(to, cert_cb, ctx);
-	after("SSL_set_cert_cb", "set on a copy", 0);
-	SSL_free(to);
-}
-
 static void call_setters(SSL_CTX *ctx)
 {
 	SSL *ssl = SSL_new(ctx);
@@ -196,7 +178,6 @@ int main(int argc, char *argv[])
 	call_libc();
 	ctx = call_new("works", TLS_client_method());
 	call_setters(ctx);
-	call_copy(ctx);
 	SSL_CTX_free(ctx);
 	SSL_CTX_free(call_new("server", TLS_server_method()));
 	call_new("no method", NULL);

@@ -6,7 +6,7 @@
  *   loader reload FILE PORT   as plugin, loaded and unloaded 20 times
  *   loader second FILE PORT   FILE is another copy of libssl, loaded by path beside the system's. Prints which file
  *                             has the method that was asked for, and which made the context
- *   loader locks FILE PORT    FILE is libssl; one thread loads and unloads a library, another calls SSL_CTX_new 3,000
+ *   loader locks FILE PORT    FILE is libssl; one thread loads and unloads a library, another calls SSL_CTX_new 60,000
  *                             times, out of memory that belongs to no loaded object where that is possible
  *
  * link: -ldl -pthread
@@ -93,7 +93,7 @@ static const char *file_of(const void *address)
 	return dladdr(address, &info) ? info.dli_fname : "nothing";
 }
 
-/* The first cipher of a context's list stands in a table of the libssl that made the context; the method is as given. */
+/* The first cipher of a context stands in a table of the libssl that made the context; the method is as given. */
 static void second(const char *file, const char *port)
 {
 	void *system = dlopen("libssl.so.3", RTLD_NOW | RTLD_LOCAL), *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
@@ -176,8 +176,8 @@ static void locks(const char *file)
 	*(void **)&method = find(handle, "TLS_client_method");
 	new_context = find(handle, "SSL_CTX_new");
 	free_context = find(handle, "SSL_CTX_free");
-	for (int i = 0; i < 3000; i++) {
-		void *ctx = by(i % 100 ? NULL : method(), new_context);
+	for (int i = 0; i < 60000; i++) {
+		void *ctx = by(i % 1000 ? NULL : method(), new_context);
 
 		made += ctx != NULL;
 		call(ctx, free_context);

@@ -225,7 +225,7 @@ int main(int argc, char *argv[])
 		int arguments;
 		void (*run)(SSL_CTX *); /* frees it */
 	} scenarios[] = {
-		{"copy", 1, run_copy},	   {"used", 1, run_used}, {"dup", 1, run_dup}, {"role", 0, run_role},
+		{"copy", 1, run_copy},   {"used", 1, run_used},     {"dup", 1, run_dup}, {"role", 0, run_role},
 		{"names", 1, run_names}, {"strict", 0, run_strict}, {"key", 3, run_key}, {"chain", 3, run_chain},
 	};
 
