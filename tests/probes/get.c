@@ -16,6 +16,7 @@
  *
  * link: -lssl -lcrypto
  */
+#include <signal.h>
 #include "tests/probes/probe.h"
 
 #include <netdb.h>
@@ -255,6 +256,7 @@ int main(int argc, char *argv[])
 {
 	struct options o = {.address = "127.0.0.1"};
 
+	signal(SIGPIPE, SIG_IGN); /* the server, or our own child, may close first */
 	if (argc < 2)
 		die("usage: get PORT [WORD[=VALUE]...]");
 	o.port = argv[1];
