@@ -139,7 +139,7 @@ $(B)/fuzz/%: tests/fuzz/fuzz_%.c $(CORE) launcher/run/elf.c
 fuzz: $(FUZZ:%=$(B)/fuzz/%)
 	$(Q)for t in $(FUZZ); do mkdir -p $(B)/fuzz/found/$$t; \
 		echo "fuzzing $$t for $(FUZZ_SECONDS) s"; \
-		$(B)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 -verbosity=0 $(B)/fuzz/found/$$t tests/fuzz/corpus/$$t || exit 1; done
+		$(B)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(B)/fuzz/found/ -print_final_stats=0 -verbosity=0 $(B)/fuzz/found/$$t tests/fuzz/corpus/$$t || exit 1; done
 
 # Both user commands install what they lack first; the second make then sees the new headers.
 deps:
