@@ -22,4 +22,7 @@ __asm__(".symver dladdr,dladdr@GLIBC_2.17");
 __asm__(".symver dlerror,dlerror@GLIBC_2.17");
 #endif
 
+/* The real dlsym, past any hook of ours: all look-ups of the shim go this way. As dlsym(3). */
+void *dl_symbol(void *handle, const char *name);
+
 #endif

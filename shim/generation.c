@@ -375,7 +375,7 @@ static bool settle(const struct generation_parser *by, struct credential *out, b
 		return true;
 	use(out, g);
 	out->reason = judge(g, by, out, &error);
-	if (out->reason == MTLS_USABLE || mtls_reason_state(out->reason) != MTLS_STATE_BROKEN) {
+	if (mtls_reason_state(out->reason) != MTLS_STATE_BROKEN) {
 		remember(&usable[by->library], g, out->reason == MTLS_USABLE);
 		return true;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The exported functions: no logic here. Each hands its arguments to the body
- * hook_NAME; those for libssl add who called, because several libssl may be loaded.
+ * hook_NAME; those for TLS libraries add who called, because several may be loaded.
  */
 #include "shim/hooks.h"
 
@@ -12,14 +12,10 @@
 	{ \
 		return hook_##name(__VA_ARGS__); \
 	}
-#define MTLS_HOOK_TLS(result, name, parameters, ...) \
+#define MTLS_HOOK_OPENSSL(result, name, parameters, ...) \
 	EXPORT result name parameters \
 	{ \
-		return hook_##name(__builtin_return_address(0), __VA_ARGS__); \
+		return hook_##name((struct origin){__builtin_return_address(0), NULL}, __VA_ARGS__); \
 	}
-#define MTLS_HOOK_TLS_VOID(result, name, parameters, ...) \
-	EXPORT result name parameters \
-	{ \
-		hook_##name(__builtin_return_address(0), __VA_ARGS__); \
-	}
+#define MTLS_HOOK_GNUTLS MTLS_HOOK_OPENSSL
 #include "shim/hooks.def"

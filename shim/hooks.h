@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From the list of hooks: hook_NAME, the body that does the work, and next.NAME,
- * libc's own function. A body for libssl also gets the return address of the exported function: the caller.
+ * libc's own function. A body for a TLS library is also told where the call comes from.
  */
 #ifndef MTLS_SHIM_HOOKS_H
 #define MTLS_SHIM_HOOKS_H
+
+#include "shim/library.h"
 
 #include <netdb.h>
 #include <openssl/ssl.h>
@@ -14,23 +16,18 @@ typedef int (*mtls_client_cert_cb)(SSL *, X509 **, EVP_PKEY **);
 
 #define MTLS_PARAMETERS(...) __VA_ARGS__
 
-#define MTLS_HOOK(result, name, parameters, ...)     result hook_##name parameters;
-#define MTLS_HOOK_TLS(result, name, parameters, ...) result hook_##name(void *caller, MTLS_PARAMETERS parameters);
-#define MTLS_HOOK_TLS_VOID                           MTLS_HOOK_TLS
+#define MTLS_HOOK(result, name, parameters, ...) result hook_##name parameters;
+#define MTLS_HOOK_OPENSSL(result, name, parameters, ...) \
+	result hook_##name(struct origin from, MTLS_PARAMETERS parameters);
+#define MTLS_HOOK_GNUTLS MTLS_HOOK_OPENSSL
 #include "shim/hooks.def"
-#undef MTLS_HOOK
-#undef MTLS_HOOK_TLS
-#undef MTLS_HOOK_TLS_VOID
 
 #define MTLS_HOOK(result, name, parameters, ...) result(*name) parameters;
-#define MTLS_HOOK_TLS(...)
-#define MTLS_HOOK_TLS_VOID(...)
+#define MTLS_HOOK_OPENSSL(...)
+#define MTLS_HOOK_GNUTLS(...)
 struct mtls_next {
 #include "shim/hooks.def"
 };
-#undef MTLS_HOOK
-#undef MTLS_HOOK_TLS
-#undef MTLS_HOOK_TLS_VOID
 
 /* Filled once, when the shim starts; a member is NULL where this libc has no such function. */
 extern struct mtls_next next;

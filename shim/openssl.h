@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The OpenSSL adapter, inside: one table of functions for each libssl in the process, and what we keep on its
- * contexts and connections. openssl_find.c tells which libssl is meant, openssl_library.c makes its table,
- * openssl_attach.c hooks and chains callbacks, openssl_certificate.c knows ours from the program's,
- * openssl_request.c answers a request.
+ * contexts and connections. openssl_library.c makes the table, openssl_attach.c hooks and chains callbacks,
+ * openssl_certificate.c knows ours from the program's, openssl_request.c answers a request.
  */
 #ifndef MTLS_SHIM_OPENSSL_H
 #define MTLS_SHIM_OPENSSL_H
 
 #include "host/errors.h"
 #include "host/identity.h"
-#include "shim/generation.h"
 #include "shim/hooks.h"
+#include "shim/library.h"
 
 #include <openssl/x509v3.h>
 #include <stdatomic.h>
@@ -34,14 +33,10 @@ struct chained {
 /* One libssl with its libcrypto. Made once and never freed; both libraries stay loaded. Immutable but for the table's
  * own fields. */
 struct openssl {
-	const void *base;    /* where the libssl is loaded: its identity */
-	bool supported;      /* every function below was found; else only the hooks' own are there */
-	unsigned number;     /* below GENERATION_LIBRARIES; chooses the callback */
+	struct library is;   /* supported: every function below was found; else only the hooks' own are there */
 	int context_index;   /* ex_data of an SSL_CTX: struct context */
 	int mark_index;      /* ex_data of an X509: this struct, on the certificates that we hand over */
 	struct chained none; /* for a program without a cert_cb */
-	char version[24];    /* "openssl/3.0.22" */
-	struct generation_parser parser;
 	struct mtls_crypto crypto;
 	struct {
 #define MTLS_OPENSSL(name) __typeof__(&name) name;
@@ -55,28 +50,19 @@ struct context {
 	_Atomic(mtls_client_cert_cb) client_cert_cb; /* the program's */
 };
 
-/*
- * The libssl that the caller of an exported function means; NULL where there is
- * none. in_flight: a call into a libssl is on this thread's stack, which may come back through our exports by a tail
- * jump.
- */
-const struct openssl *openssl_of_caller(void *caller);
+extern const struct family openssl_family;
+
+/* A call into a libssl is on this thread's stack, which may come back through our exports by a tail jump. */
 extern __thread const struct openssl *openssl_in_flight __attribute__((tls_model("initial-exec")));
 
+/* The libssl that the caller of an exported function means; NULL where there is none. */
+const struct openssl *openssl_of_caller(struct origin);
+
 /* The libssl to which an SSL_METHOD belongs: its static data, a better witness than the caller. Else the caller's. */
-const struct openssl *openssl_of_method(void *caller, const SSL_METHOD *);
-
-/* The table of the libssl with this SSL_CTX_new; made at the first call, NULL without memory. */
-const struct openssl *openssl_library(void *entry);
-
-/* The libssl with this number; it has one, because its callback is called. */
-const struct openssl *openssl_at(unsigned number);
+const struct openssl *openssl_of_method(struct origin, const SSL_METHOD *);
 
 /* Our client_cert_cb for a libssl: it has no argument, hence one function for each. */
 mtls_client_cert_cb openssl_callback(const struct openssl *);
-
-/* The parser for generation.c, over host/identity.c. context is the struct openssl. */
-extern const struct mtls_parser openssl_parser;
 
 /* Takes every certificate of ours off the SSL; the program's stay, and the current one stays current. */
 void openssl_take_off(const struct openssl *, SSL *);

@@ -16,7 +16,7 @@
 
 static struct context *context_of(const struct openssl *library, const SSL_CTX *ctx)
 {
-	return library->supported && ctx ? library->f.SSL_CTX_get_ex_data(ctx, library->context_index) : NULL;
+	return library->is.supported && ctx ? library->f.SSL_CTX_get_ex_data(ctx, library->context_index) : NULL;
 }
 
 /* For libssl, which takes any argument; the table itself stays as it is. */
@@ -62,7 +62,7 @@ static int on_client_cert(const struct openssl *library, SSL *ssl, X509 **leaf, 
 #define CALLBACK(n) \
 	static int on_client_cert_##n(SSL *ssl, X509 **leaf, EVP_PKEY **key) \
 	{ \
-		return on_client_cert(openssl_at(n), ssl, leaf, key); \
+		return on_client_cert((const struct openssl *)library_at(n), ssl, leaf, key); \
 	}
 CALLBACK(0)
 CALLBACK(1)
@@ -75,12 +75,12 @@ CALLBACK(7)
 
 mtls_client_cert_cb openssl_callback(const struct openssl *library)
 {
-	static const mtls_client_cert_cb callbacks[GENERATION_LIBRARIES] = {
+	static const mtls_client_cert_cb callbacks[LIBRARIES_MAX] = {
 		on_client_cert_0, on_client_cert_1, on_client_cert_2, on_client_cert_3,
 		on_client_cert_4, on_client_cert_5, on_client_cert_6, on_client_cert_7,
 	};
 
-	return callbacks[library->number];
+	return callbacks[library->is.parser.library];
 }
 
 /* --- attaching -------------------------------------------------------------- */
@@ -91,7 +91,7 @@ static void attach(const struct openssl *library, SSL_CTX *ctx)
 	struct context *context;
 	int saved = errno;
 
-	if (!library->supported || !ctx || !shim_active())
+	if (!library->is.supported || !ctx || !shim_active())
 		return;
 	mtls_errors_keep(&library->crypto);
 	context = context_of(library, ctx) ? NULL : calloc(1, sizeof(*context));
@@ -107,9 +107,9 @@ static void attach(const struct openssl *library, SSL_CTX *ctx)
 	errno = saved;
 }
 
-SSL_CTX *hook_SSL_CTX_new(void *caller, const SSL_METHOD *method)
+SSL_CTX *hook_SSL_CTX_new(struct origin from, const SSL_METHOD *method)
 {
-	const struct openssl *library = openssl_of_method(caller, method), *before = openssl_in_flight;
+	const struct openssl *library = openssl_of_method(from, method), *before = openssl_in_flight;
 	SSL_CTX *ctx;
 
 	if (!library)
@@ -121,9 +121,9 @@ SSL_CTX *hook_SSL_CTX_new(void *caller, const SSL_METHOD *method)
 	return ctx;
 }
 
-SSL_CTX *hook_SSL_CTX_new_ex(void *caller, OSSL_LIB_CTX *libctx, const char *properties, const SSL_METHOD *method)
+SSL_CTX *hook_SSL_CTX_new_ex(struct origin from, OSSL_LIB_CTX *libctx, const char *properties, const SSL_METHOD *method)
 {
-	const struct openssl *library = openssl_of_method(caller, method), *before = openssl_in_flight;
+	const struct openssl *library = openssl_of_method(from, method), *before = openssl_in_flight;
 	SSL_CTX *ctx;
 
 	if (!library || !library->f.SSL_CTX_new_ex)
@@ -137,9 +137,9 @@ SSL_CTX *hook_SSL_CTX_new_ex(void *caller, OSSL_LIB_CTX *libctx, const char *pro
 
 /* --- setters and getters ----------------------------------------------------- */
 
-void hook_SSL_CTX_set_client_cert_cb(void *caller, SSL_CTX *ctx, mtls_client_cert_cb callback)
+void hook_SSL_CTX_set_client_cert_cb(struct origin from, SSL_CTX *ctx, mtls_client_cert_cb callback)
 {
-	const struct openssl *library = openssl_of_caller(caller);
+	const struct openssl *library = openssl_of_caller(from);
 	struct context *context = library ? context_of(library, ctx) : NULL;
 
 	if (context)
@@ -148,9 +148,9 @@ void hook_SSL_CTX_set_client_cert_cb(void *caller, SSL_CTX *ctx, mtls_client_cer
 		library->f.SSL_CTX_set_client_cert_cb(ctx, callback);
 }
 
-mtls_client_cert_cb hook_SSL_CTX_get_client_cert_cb(void *caller, SSL_CTX *ctx)
+mtls_client_cert_cb hook_SSL_CTX_get_client_cert_cb(struct origin from, SSL_CTX *ctx)
 {
-	const struct openssl *library = openssl_of_caller(caller);
+	const struct openssl *library = openssl_of_caller(from);
 	struct context *context = library ? context_of(library, ctx) : NULL;
 
 	if (context)
@@ -181,9 +181,9 @@ static struct chained *chained_of(const struct openssl *library, mtls_cert_cb ca
 	return chained;
 }
 
-void hook_SSL_CTX_set_cert_cb(void *caller, SSL_CTX *ctx, mtls_cert_cb callback, void *arg)
+void hook_SSL_CTX_set_cert_cb(struct origin from, SSL_CTX *ctx, mtls_cert_cb callback, void *arg)
 {
-	const struct openssl *library = openssl_of_caller(caller);
+	const struct openssl *library = openssl_of_caller(from);
 	struct chained *chained = library && context_of(library, ctx) ? chained_of(library, callback, arg) : NULL;
 
 	if (chained)
@@ -192,10 +192,10 @@ void hook_SSL_CTX_set_cert_cb(void *caller, SSL_CTX *ctx, mtls_cert_cb callback,
 		library->f.SSL_CTX_set_cert_cb(ctx, callback, arg);
 }
 
-void hook_SSL_set_cert_cb(void *caller, SSL *ssl, mtls_cert_cb callback, void *arg)
+void hook_SSL_set_cert_cb(struct origin from, SSL *ssl, mtls_cert_cb callback, void *arg)
 {
-	const struct openssl *library = openssl_of_caller(caller);
-	bool ours = library && library->supported && context_of(library, library->f.SSL_get_SSL_CTX(ssl));
+	const struct openssl *library = openssl_of_caller(from);
+	bool ours = library && library->is.supported && context_of(library, library->f.SSL_get_SSL_CTX(ssl));
 	struct chained *chained = ours ? chained_of(library, callback, arg) : NULL;
 
 	if (chained)

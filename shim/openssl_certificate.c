@@ -7,11 +7,11 @@
 
 #define KEY_TYPES_MAX 16 /* libssl keeps one certificate for each: 9 in 3.0 */
 
-static atomic_bool handed_out[GENERATION_LIBRARIES];
+static atomic_bool handed_out[LIBRARIES_MAX];
 
 void openssl_handed_out(const struct openssl *library)
 {
-	atomic_store(&handed_out[library->number], true);
+	atomic_store(&handed_out[library->is.parser.library], true);
 }
 
 static bool is_ours(const struct openssl *library, const X509 *certificate)
@@ -155,12 +155,14 @@ static void drop_ours(const struct openssl *library, SSL *ssl, X509 *current)
 
 void openssl_take_off(const struct openssl *library, SSL *ssl)
 {
-	X509 *current = library->f.SSL_get_certificate(ssl);
 	struct walk walk = {.moved = false};
-	bool ours = is_ours(library, current);
+	X509 *current;
+	bool ours;
 
-	if (!atomic_load(&handed_out[library->number]))
+	if (!atomic_load(&handed_out[library->is.parser.library]))
 		return;
+	current = library->f.SSL_get_certificate(ssl);
+	ours = is_ours(library, current);
 	while (!ours && walk_next(library, ssl, &walk))
 		ours = is_ours(library, library->f.SSL_get_certificate(ssl));
 	walk_end(library, ssl, &walk);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of functions of one libssl, what we keep on its objects, and its parser. Tables are made once and
- * only added. Which libssl is meant is found in openssl_find.c.
+ * The table of functions of one libssl, its parser, and which libssl a call means (library.c does the search).
  */
 #include "shim/openssl.h"
 
@@ -10,112 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-static _Atomic(struct openssl *) libraries[GENERATION_LIBRARIES];
-
 /* Every function by name, from the libssl's own scope, which has its libcrypto. */
 static bool find_functions(struct openssl *library, void *handle)
 {
 	bool all = true;
 
-#define MTLS_OPENSSL(name) all = ((*(void **)&library->f.name = dlsym(handle, #name)) != NULL) && all;
+#define MTLS_OPENSSL(name) all = ((*(void **)&library->f.name = dl_symbol(handle, #name)) != NULL) && all;
 #include "shim/openssl.def"
 #undef MTLS_OPENSSL
-#define MTLS_CRYPTO(name) all = ((*(void **)&library->crypto.name = dlsym(handle, #name)) != NULL) && all;
+#define MTLS_CRYPTO(name) all = ((*(void **)&library->crypto.name = dl_symbol(handle, #name)) != NULL) && all;
 #include "host/crypto.def"
 #undef MTLS_CRYPTO
 	return all;
-}
-
-static void context_free(void *ctx, void *data, CRYPTO_EX_DATA *ex, int index, long number, void *arg)
-{
-	(void)ctx, (void)ex, (void)index, (void)number, (void)arg;
-	free(data);
-}
-
-/* OpenSSL 3 and newer; 1.1.1 and look-alikes (BoringSSL, LibreSSL) are passed through. */
-static bool is_openssl_3(void *handle)
-{
-	unsigned (*major)(void);
-
-	*(void **)&major = dlsym(handle, "OPENSSL_version_major");
-	return major && major() >= 3;
-}
-
-static void describe(struct openssl *library)
-{
-	const char *version = library->f.OpenSSL_version(OPENSSL_VERSION_STRING);
-	const char prefix[] = "openssl/";
-	size_t n = strnlen(version, sizeof(library->version) - sizeof(prefix));
-
-	memcpy(library->version, prefix, sizeof(prefix) - 1);
-	memcpy(library->version + sizeof(prefix) - 1, version, n);
-}
-
-static struct openssl *make(const void *base, const char *path)
-{
-	struct openssl *library = calloc(1, sizeof(*library));
-	void *handle = library ? dlopen(path, RTLD_LAZY | RTLD_NOLOAD) : NULL; /* kept: the library must stay */
-
-	if (!handle) {
-		free(library);
-		return NULL;
-	}
-	library->base = base;
-	library->parser = (struct generation_parser){0, &openssl_parser, library};
-	library->supported = find_functions(library, handle) && is_openssl_3(handle);
-	dlerror(); /* our misses are not the program's */
-	if (library->supported) {
-		describe(library);
-		library->context_index = library->f.CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL_CTX, 0, library, NULL,
-									    NULL, context_free);
-		library->mark_index =
-			library->f.CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_X509, 0, library, NULL, NULL, NULL);
-		library->none.library = library;
-		library->supported = library->context_index >= 0 && library->mark_index >= 0;
-	}
-	return library;
-}
-
-/*
- * The first free place gets it. Two threads that meet a libssl at once both make a table; both offer it to the
- * places in the same order, so that the second finds the first one's.
- */
-static const struct openssl *publish(struct openssl *library)
-{
-	for (unsigned i = 0; library && i < GENERATION_LIBRARIES; i++) {
-		struct openssl *there = NULL;
-
-		library->number = i;
-		library->parser.library = i;
-		if (atomic_compare_exchange_strong(&libraries[i], &there, library))
-			return library;
-		if (there->base == library->base)
-			return there; /* ours is not freed: libcrypto knows its address from the ex_data indices */
-	}
-	if (library)
-		library->supported =
-			false; /* the table is full: passed through, at the price of a table for each call */
-	return library;
-}
-
-const struct openssl *openssl_library(void *entry)
-{
-	Dl_info info;
-
-	if (!entry || !dladdr(entry, &info))
-		return NULL;
-	for (unsigned i = 0; i < GENERATION_LIBRARIES; i++) {
-		struct openssl *there = atomic_load(&libraries[i]);
-
-		if (there && there->base == info.dli_fbase)
-			return there;
-	}
-	return publish(make(info.dli_fbase, info.dli_fname));
-}
-
-const struct openssl *openssl_at(unsigned number)
-{
-	return atomic_load(&libraries[number]);
 }
 
 /* --- the parser ------------------------------------------------------------ */
@@ -142,4 +47,74 @@ static void unload(void *context, void *identity)
 	mtls_identity_free(&library->crypto, identity);
 }
 
-const struct mtls_parser openssl_parser = {load, unload};
+static const struct mtls_parser parser = {load, unload};
+
+/* --- the table ------------------------------------------------------------------ */
+
+static void context_free(void *ctx, void *data, CRYPTO_EX_DATA *ex, int index, long number, void *arg)
+{
+	(void)ctx, (void)ex, (void)index, (void)number, (void)arg;
+	free(data);
+}
+
+/* OpenSSL 3 and newer; 1.1.1 and look-alikes (BoringSSL, LibreSSL) are passed through. */
+static bool is_openssl_3(void *handle)
+{
+	unsigned (*major)(void);
+
+	*(void **)&major = dl_symbol(handle, "OPENSSL_version_major");
+	return major && major() >= 3;
+}
+
+static void describe(struct openssl *library)
+{
+	const char *version = library->f.OpenSSL_version(OPENSSL_VERSION_STRING);
+	const char prefix[] = "openssl/";
+	size_t n = strnlen(version, sizeof(library->is.version) - sizeof(prefix));
+
+	memcpy(library->is.version, prefix, sizeof(prefix) - 1);
+	memcpy(library->is.version + sizeof(prefix) - 1, version, n);
+}
+
+static bool fill(struct library *is, void *handle)
+{
+	struct openssl *library = (struct openssl *)is;
+	bool all = find_functions(library, handle) && is_openssl_3(handle);
+
+	dlerror(); /* our misses are not the program's */
+	is->parser.parser = &parser;
+	if (!all)
+		return false;
+	describe(library);
+	library->context_index =
+		library->f.CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL_CTX, 0, library, NULL, NULL, context_free);
+	library->mark_index = library->f.CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_X509, 0, library, NULL, NULL, NULL);
+	library->none.library = library;
+	return library->context_index >= 0 && library->mark_index >= 0;
+}
+
+const struct family openssl_family = {"SSL_CTX_new", (const void *)&SSL_CTX_new, "libssl", fill,
+				      sizeof(struct openssl)};
+
+/* --- which one ------------------------------------------------------------------ */
+
+__thread const struct openssl *openssl_in_flight __attribute__((tls_model("initial-exec")));
+
+const struct openssl *openssl_of_caller(struct origin from)
+{
+	if (openssl_in_flight)
+		return openssl_in_flight;
+	return (const struct openssl *)library_of_caller(&openssl_family, from);
+}
+
+const struct openssl *openssl_of_method(struct origin from, const SSL_METHOD *method)
+{
+	const struct library *of_caller, *of_method;
+
+	if (openssl_in_flight)
+		return openssl_in_flight;
+	of_method = from.library ? NULL : library_of_address(&openssl_family, method);
+	of_caller =
+		library_of_caller(&openssl_family, from); /* in any case: libssl's own start undoes dlerror(3) too */
+	return (const struct openssl *)(of_method ? of_method : of_caller);
+}

@@ -1,66 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One request of a server: gathers the facts that libssl knows, lets core/ decide,
- * hands over the certificate or nothing, and says so in the log. The error queue and errno are left as they were.
+ * What libssl knows of a server's request, and how the certificate is handed over; request.c does the rest. The error
+ * queue and errno are left as they were.
  */
 #include "shim/openssl.h"
 
 #include "shim/log.h"
-#include "shim/names.h"
-#include "shim/peers.h"
+#include "shim/request.h"
 
 #include <errno.h>
 #include <string.h>
 
 #define SCHEMES_MAX 64
 
-/* The server as far as this connection tells; names are borrowed from libssl or names.c. */
-struct server {
-	const char *name[NAMES_MAX];
-	size_t n_names;
-	bool looked_up; /* the names are look-ups: the program told TLS none */
-	bool too_many;  /* the program told more names than are looked at: none counts as known */
-	struct mtls_addr peer[PEERS_MAX];
-	size_t n_peers;
+/* One request of libssl. */
+struct asked {
+	struct request request;
+	const struct openssl *library;
+	SSL *ssl;
+	X509 **leaf; /* where client_cert_cb is to put them */
+	EVP_PKEY **key;
 };
 
-static void gather_peers(const struct openssl *library, SSL *ssl, struct server *server)
+static void names(const struct request *r, struct server *server)
 {
-	int fd = library->f.SSL_get_rfd(ssl);
-	bool complete = true, datagram = library->f.SSL_version(ssl) >> 8 == 0xfe;
-
-	if (fd < 0)
-		fd = library->f.SSL_get_wfd(ssl);
-	if (fd >= 0) {
-		peers_of(fd, &server->peer[0]);
-		server->n_peers = server->peer[0].family != 0;
-	} else {
-		server->n_peers = peers_live(datagram ? SOCK_DGRAM : SOCK_STREAM, server->peer, &complete);
-		if (!complete)
-			server->n_peers = 0;
-	}
-}
-
-/* Of every socket that could be meant; none if one of them has no known name. */
-static void gather_look_ups(struct server *server)
-{
-	server->looked_up = true;
-	for (size_t i = 0; i < server->n_peers; i++) {
-		const char *names[NAMES_MAX];
-		size_t n = names_of(&server->peer[i], names);
-
-		if (n == 0 || server->n_names + n > NAMES_MAX) {
-			server->n_names = 0;
-			return;
-		}
-		memcpy(server->name + server->n_names, names, n * sizeof(*names));
-		server->n_names += n;
-	}
-}
-
-static void gather_names(const struct openssl *library, SSL *ssl, struct server *server)
-{
-	X509_VERIFY_PARAM *param = library->f.SSL_get0_param(ssl);
+	const struct asked *asked = (const struct asked *)r;
+	const struct openssl *library = asked->library;
+	X509_VERIFY_PARAM *param = library->f.SSL_get0_param(asked->ssl);
 	const char *name;
 
 	while (server->n_names < NAMES_MAX &&
@@ -72,11 +38,9 @@ static void gather_names(const struct openssl *library, SSL *ssl, struct server 
 	}
 	if (server->n_names || server->too_many)
 		return;
-	name = library->f.SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	name = library->f.SSL_get_servername(asked->ssl, TLSEXT_NAMETYPE_host_name);
 	if (name)
 		server->name[server->n_names++] = name;
-	else
-		gather_look_ups(server);
 }
 
 /* --- verified ---------------------------------------------------------------- */
@@ -121,45 +85,44 @@ static bool chain_good(const struct openssl *library, SSL *ssl, X509 *leaf, STAC
 	return good;
 }
 
-static bool name_good(const struct openssl *library, X509 *leaf, const char *name)
+/* The server's certificate and who asks. */
+struct presented {
+	const struct openssl *library;
+	X509 *leaf;
+};
+
+static bool name_good(void *of, const char *name)
 {
+	const struct presented *server = of;
 	struct mtls_addr figures;
 
 	if (mtls_addr_parse(mtls_bytes_of(name), &figures))
-		return library->f.X509_check_ip_asc(leaf, name, 0) == 1;
-	return library->f.X509_check_host(leaf, name, 0, 0, NULL) == 1;
+		return server->library->f.X509_check_ip_asc(server->leaf, name, 0) == 1;
+	return server->library->f.X509_check_host(server->leaf, name, 0, 0, NULL) == 1;
 }
 
-/* Names that the program gave to TLS: one is enough, as for libssl. Look-ups: each. No name: the address of each peer.
- */
+/* An address that the program gave to TLS counts before any name. */
 static bool names_good(const struct openssl *library, SSL *ssl, X509 *leaf, const struct server *server)
 {
-	char text[MTLS_ADDR_TEXT], *address = library->f.X509_VERIFY_PARAM_get1_ip_asc(library->f.SSL_get0_param(ssl));
-	size_t good = 0, wanted = server->looked_up ? server->n_names : 1;
+	struct presented presented = {library, leaf};
+	char *address = library->f.X509_VERIFY_PARAM_get1_ip_asc(library->f.SSL_get0_param(ssl));
+	bool good = address ? name_good(&presented, address) : request_names_good(server, name_good, &presented);
 
-	if (server->too_many && !address)
-		return false;
-	if (address) {
-		good = name_good(library, leaf, address);
+	if (address)
 		library->f.CRYPTO_free(address, "", 0);
-		return good;
-	}
-	for (size_t i = 0; i < server->n_names; i++)
-		good += name_good(library, leaf, server->name[i]);
-	if (server->n_names)
-		return good >= wanted;
-	for (size_t i = 0; i < server->n_peers; i++)
-		good += server->peer[i].family && name_good(library, leaf, mtls_addr_print(&server->peer[i], text));
-	return server->n_peers && good == server->n_peers;
+	return good;
 }
 
-static enum mtls_tri verified(const struct openssl *library, SSL *ssl, const struct server *server)
+static enum mtls_tri verified(const struct request *r)
 {
-	STACK_OF(X509) *chain = library->f.SSL_get_peer_cert_chain(ssl); /* on a client: with the leaf */
+	const struct asked *asked = (const struct asked *)r;
+	const struct openssl *library = asked->library;
+	STACK_OF(X509) *chain = library->f.SSL_get_peer_cert_chain(asked->ssl); /* on a client: with the leaf */
 	X509 *leaf = chain ? library->f.OPENSSL_sk_value((OPENSSL_STACK *)chain, 0) : NULL;
 
-	return leaf && names_good(library, ssl, leaf, server) && chain_good(library, ssl, leaf, chain) ? MTLS_YES
-												       : MTLS_NO;
+	return leaf && names_good(library, asked->ssl, leaf, &r->server) && chain_good(library, asked->ssl, leaf, chain)
+		       ? MTLS_YES
+		       : MTLS_NO;
 }
 
 /* --- issuer and signature ------------------------------------------------------ */
@@ -176,9 +139,12 @@ static bool issued_by(const struct openssl *library, const STACK_OF(X509_NAME) *
 }
 
 /* Lists may name the root only, or any intermediate: each certificate of our chain is asked. */
-static enum mtls_tri issuer_accepted(const struct openssl *library, SSL *ssl, const struct mtls_identity *identity)
+static enum mtls_tri issuer_accepted(const struct request *r, const void *of)
 {
-	STACK_OF(X509_NAME) *names = library->f.SSL_get_client_CA_list(ssl);
+	const struct asked *asked = (const struct asked *)r;
+	const struct openssl *library = asked->library;
+	const struct mtls_identity *identity = of;
+	STACK_OF(X509_NAME) *names = library->f.SSL_get_client_CA_list(asked->ssl);
 	const OPENSSL_STACK *chain = (const OPENSSL_STACK *)identity->chain;
 
 	if (library->f.OPENSSL_sk_num((OPENSSL_STACK *)names) <= 0 || issued_by(library, names, identity->leaf))
@@ -207,8 +173,12 @@ static bool chain_accepted(const struct openssl *library, SSL *ssl, const struct
 
 /* libssl would stay silent and send nothing: what the server offered, less what this side does not do, decides before
  * it. */
-static enum mtls_tri common_signature(const struct openssl *library, SSL *ssl, const struct mtls_identity *identity)
+static enum mtls_tri common_signature(const struct request *r, const void *of)
 {
+	const struct asked *asked = (const struct asked *)r;
+	const struct openssl *library = asked->library;
+	const struct mtls_identity *identity = of;
+	SSL *ssl = asked->ssl;
 	int offered = library->f.SSL_get_shared_sigalgs(ssl, 0, NULL, NULL, NULL, NULL, NULL);
 	const unsigned char *types = NULL;
 	long n_types = library->f.SSL_ctrl(ssl, SSL_CTRL_GET_CLIENT_CERT_TYPES, 0, &types);
@@ -221,7 +191,7 @@ static enum mtls_tri common_signature(const struct openssl *library, SSL *ssl, c
 			schemes[n++] = (uint16_t)(high << 8 | low);
 	if (!chain_accepted(library, ssl, identity))
 		return MTLS_NO;
-	return mtls_signature_common(identity->type, (unsigned)library->f.SSL_version(ssl), schemes, n, types,
+	return mtls_signature_common(identity->type, r->version, schemes, n, types,
 				     n_types > 0 && types ? (size_t)n_types : 0);
 }
 
@@ -236,129 +206,58 @@ static bool is_http2(const struct openssl *library, SSL *ssl)
 	return n == 2 && memcmp(protocol, "h2", 2) == 0;
 }
 
-static enum mtls_reason decide(const struct openssl *library, SSL *ssl, const struct credential *credential,
-			       struct server *server)
-{
-	const struct mtls_identity *identity = credential->identity;
-	unsigned needs = mtls_policy_needs(credential->policy);
-	struct mtls_facts facts = {
-		.credential = credential->reason,
-		.agent_ready = MTLS_NO,     /* there is none yet */
-		.app_certificate = MTLS_NO, /* else nobody asked: see openssl_answer */
-		.version = (unsigned)library->f.SSL_version(ssl),
-		.post_handshake = library->f.SSL_get_finished(ssl, NULL, 0) > 0,
-		.http2 = is_http2(library, ssl),
-	};
-
-	if (needs & (MTLS_NEED_PEER | MTLS_NEED_NAME)) {
-		gather_peers(library, ssl, server);
-		gather_names(library, ssl, server);
-	}
-	facts.names = server->name;
-	facts.n_names = server->n_names;
-	facts.peers = server->peer;
-	facts.n_peers = server->n_peers;
-	if (identity) {
-		facts.common_signature = common_signature(library, ssl, identity);
-		if (needs & MTLS_NEED_VERIFIED)
-			facts.verified = verified(library, ssl, server);
-		if (needs & MTLS_NEED_ISSUER)
-			facts.issuer_accepted = issuer_accepted(library, ssl, identity);
-	}
-	return mtls_policy_decide(credential->policy, &facts);
-}
-
 /*
  * The chain stays on the SSL, so that libssl sends all of it; what was refused half-way is taken off again. The key
  * is left to libssl, which sets what client_cert_cb returns: with a key already there it compares the pair once more,
  * and clears the error queue on its way.
  */
-static bool install(const struct openssl *library, SSL *ssl, const struct mtls_identity *identity, X509 **leaf,
-		    EVP_PKEY **key)
+static bool install(struct request *r, void *of)
 {
+	const struct asked *asked = (const struct asked *)r;
+	const struct openssl *library = asked->library;
+	const struct mtls_identity *identity = of;
+
 	openssl_handed_out(library);
-	if (library->f.SSL_use_certificate(ssl, identity->leaf) != 1 ||
-	    library->f.SSL_ctrl(ssl, SSL_CTRL_CHAIN, 1, identity->chain) != 1) {
-		library->f.SSL_certs_clear(ssl);
+	if (library->f.SSL_use_certificate(asked->ssl, identity->leaf) != 1 ||
+	    library->f.SSL_ctrl(asked->ssl, SSL_CTRL_CHAIN, 1, identity->chain) != 1) {
+		library->f.SSL_certs_clear(asked->ssl);
 		return false;
 	}
 	library->f.X509_up_ref(identity->leaf);
 	library->f.EVP_PKEY_up_ref(identity->key);
-	*leaf = identity->leaf;
-	*key = identity->key;
+	*asked->leaf = identity->leaf;
+	*asked->key = identity->key;
 	return true;
 }
 
-/* Which of the words people are warned of; of a setting once, because nothing changes until the next start. */
-static enum mtls_log level_of(enum mtls_reason reason)
+static const char *subject(const void *identity)
 {
-	static atomic_bool told;
-
-	if (reason == MTLS_BAD_SETTING)
-		return atomic_exchange(&told, true) ? MTLS_LOG_INFO : MTLS_LOG_WARN;
-	return reason == MTLS_NO_COMMON_SIGNATURE || reason == MTLS_AGENT_UNAVAILABLE ? MTLS_LOG_WARN : MTLS_LOG_INFO;
+	return ((const struct mtls_identity *)identity)->subject;
 }
 
-/* What the policy did not need to know of the server is looked up for the line's sake. */
-static void tell(const struct openssl *library, SSL *ssl, const struct credential *credential, enum mtls_reason reason,
-		 struct server *server)
+static const char *sha256(const void *identity)
 {
-	enum mtls_log level = level_of(reason);
-	const struct mtls_identity *identity = reason == MTLS_PRESENTED ? credential->identity : NULL;
-	char text[MTLS_ADDR_TEXT] = "";
-	struct event event = {
-		.verb = reason == MTLS_PRESENTED ? "presented" : "withheld",
-		.reason = reason,
-		.version = (unsigned)library->f.SSL_version(ssl),
-		.library = library->version,
-		.subject = identity ? identity->subject : NULL,
-		.sha256 = identity ? identity->sha256 : NULL,
+	return ((const struct mtls_identity *)identity)->sha256;
+}
+
+static struct asked asked_of(const struct openssl *library, SSL *ssl)
+{
+	static const struct request_methods methods = {names,   verified, issuer_accepted, common_signature,
+						       install, subject,  sha256};
+	unsigned version = (unsigned)library->f.SSL_version(ssl);
+	int fd = library->f.SSL_get_rfd(ssl);
+
+	return (struct asked){
+		.request = {.library = &library->is,
+			    .methods = &methods,
+			    .version = version,
+			    .fd = fd >= 0 ? fd : library->f.SSL_get_wfd(ssl),
+			    .datagram = version >> 8 == 0xfe,
+			    .post_handshake = library->f.SSL_get_finished(ssl, NULL, 0) > 0,
+			    .http2 = is_http2(library, ssl)},
+		.library = library,
+		.ssl = ssl,
 	};
-
-	if (!log_wanted(level))
-		return;
-	if (!server->n_peers)
-		gather_peers(library, ssl, server);
-	if (!server->n_names)
-		gather_names(library, ssl, server);
-	if (server->n_peers == 1)
-		event.port = server->peer[0].port;
-	if (server->n_names)
-		event.host = server->name[0];
-	else if (server->n_peers == 1)
-		event.host = mtls_addr_print(&server->peer[0], text);
-	if (reason == MTLS_BAD_SETTING && credential->reading)
-		event.what = mtls_reading_what(credential->reading, &credential->policy->error);
-	log_event(level, &event);
-}
-
-static void tell_generation(const struct openssl *library, const struct credential *credential)
-{
-	const struct mtls_identity *identity = credential->identity;
-	struct event event = {.verb = "generation",
-			      .reason = MTLS_REASONS,
-			      .library = library->version,
-			      .subject = identity->subject,
-			      .sha256 = identity->sha256};
-
-	log_event(MTLS_LOG_INFO, &event);
-}
-
-static enum mtls_reason answer(const struct openssl *library, SSL *ssl, X509 **leaf, EVP_PKEY **key)
-{
-	struct server server = {.n_names = 0};
-	struct credential credential;
-	enum mtls_reason reason;
-
-	generation_acquire(&library->parser, &credential);
-	if (credential.fresh)
-		tell_generation(library, &credential);
-	reason = decide(library, ssl, &credential, &server);
-	if (reason == MTLS_PRESENTED && !install(library, ssl, credential.identity, leaf, key))
-		reason = MTLS_KEY_UNSUPPORTED; /* libssl's security level forbids it */
-	tell(library, ssl, &credential, reason, &server);
-	generation_release(&credential);
-	return reason;
 }
 
 int openssl_answer(const struct openssl *library, SSL *ssl, X509 **leaf, EVP_PKEY **key)
@@ -369,8 +268,13 @@ int openssl_answer(const struct openssl *library, SSL *ssl, X509 **leaf, EVP_PKE
 	mtls_errors_keep(&library->crypto);
 	/* The policy's first row: libssl cannot use what the program has, but that is the program's affair, and told
 	 * already. */
-	if (!openssl_has_own(library, ssl))
-		presented = answer(library, ssl, leaf, key) == MTLS_PRESENTED;
+	if (!openssl_has_own(library, ssl)) {
+		struct asked asked = asked_of(library, ssl);
+
+		asked.leaf = leaf;
+		asked.key = key;
+		presented = request_answer(&asked.request) == MTLS_PRESENTED;
+	}
 	mtls_errors_restore(&library->crypto);
 	errno = saved;
 	return presented;
@@ -378,12 +282,12 @@ int openssl_answer(const struct openssl *library, SSL *ssl, X509 **leaf, EVP_PKE
 
 void openssl_tell_answered(const struct openssl *library, SSL *ssl)
 {
-	static const struct credential none;
-	struct server server = {.n_names = 0};
 	int saved = errno;
+	struct asked asked;
 
 	mtls_errors_keep(&library->crypto);
-	tell(library, ssl, &none, MTLS_APP_CERTIFICATE, &server);
+	asked = asked_of(library, ssl);
+	request_tell(&asked.request, MTLS_APP_CERTIFICATE, NULL);
 	mtls_errors_restore(&library->crypto);
 	errno = saved;
 }

@@ -23,9 +23,9 @@ struct mtls_next next;
 
 static void find_next(void)
 {
-#define MTLS_HOOK(result, name, parameters, ...) *(void **)&next.name = dlsym(RTLD_NEXT, #name);
-#define MTLS_HOOK_TLS(...)
-#define MTLS_HOOK_TLS_VOID(...)
+#define MTLS_HOOK(result, name, parameters, ...) *(void **)&next.name = dl_symbol(RTLD_NEXT, #name);
+#define MTLS_HOOK_OPENSSL(...)
+#define MTLS_HOOK_GNUTLS(...)
 #include "shim/hooks.def"
 }
 
@@ -78,7 +78,7 @@ const struct mtls_environment *shim_environment(void)
 
 void *shim_next(const char *name, void *known)
 {
-	return known ? known : dlsym(RTLD_NEXT, name);
+	return known ? known : dl_symbol(RTLD_NEXT, name);
 }
 
 __attribute__((constructor)) static void loaded(void)
