@@ -37,10 +37,10 @@ pic  = $(patsubst %.c,$(B)/pic/%.o,$(1))
 exe  = $(patsubst %.c,$(B)/exe/%.o,$(1))
 unit = $(patsubst %.c,$(B)/unit/%.o,$(1))
 
-PROGRAMS := $(B)/libmtls-run.so $(B)/mtls-run $(B)/mtls-cred
+PROGRAMS := $(B)/libmtls-run.so $(B)/libmtls-audit.so $(B)/mtls-run $(B)/mtls-cred
 HELPERS  := $(B)/tests/mtls-server $(PROBES)
 
-.PHONY: all help deps demo check check-all bench install uninstall clean fuzz format tidy tests
+.PHONY: all help deps demo check check-all distributions bench install uninstall clean fuzz format tidy tests
 all: $(PROGRAMS)
 
 help:
@@ -49,7 +49,8 @@ help:
 #: make deps       installs what building and testing need (apt), or prints the line to run
 #: make demo       the main job on real input, with an embedded server
 #: make check      unit, fuzz-corpus and end-to-end tests; the last line counts them
-#: make check-all  and the long ones: CPython's test_ssl, valgrind, sanitized shim, fuzzing
+#: make check-all  and the long ones: CPython's test_ssl, valgrind, sanitized shim, fuzzing, other Debian releases
+#: make distributions  real clients in Debian 11, 12, 13 and sid (part of check-all; needs root, debootstrap)
 #: make bench      cost of a handshake and of start-up, as ratios
 #: make install    PREFIX=/usr/local, DESTDIR=
 #: make clean      removes build/
@@ -71,6 +72,15 @@ $(B)/libmtls-run.so: $(call pic,$(CORE) $(HOST) $(PARSER) $(SHIM)) $(B)/gen/hook
 	$(call say,LD,$@)
 	$(Q)$(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,--version-script=$(B)/gen/hooks.map -Wl,-z,relro -Wl,-z,now -Wl,-z,nodelete \
 		-Wl,--no-undefined -Wl,-soname,libmtls-run.so -o $@ $(filter %.o,$^) $(if $(SAN),-ldl,-Wl,--no-as-needed -l:libdl.so.2)
+
+# For mtls-run --audit. The loader gives it a namespace of its own, where a libc would be a second one: it has none, and
+# no sanitizer either.
+AUDIT_FLAGS := -fPIC -fvisibility=hidden -ffreestanding -fno-builtin -fno-stack-protector -U_FORTIFY_SOURCE -fno-sanitize=all
+$(B)/libmtls-audit.so: shim/audit/audit.c shim/hooks.def Makefile
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -I. -D_GNU_SOURCE -std=c11 $(WARN) $(OPT) $(AUDIT_FLAGS) -nostdlib -shared $(LDFLAGS) -Wl,-z,relro -Wl,-z,now \
+		-Wl,--no-undefined -Wl,-soname,libmtls-audit.so -o $@ $<
 
 # --- the commands ------------------------------------------------------------
 HARDEN := $(if $(SAN),,-fstack-protector-strong -D_FORTIFY_SOURCE=2)
@@ -101,6 +111,27 @@ $(B)/tests/%: tests/probes/%.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) -I. -D_GNU_SOURCE $(BASE) -O1 -g -o $@ $< $$(sed -n 's/.*link: \([^*]*\).*/\1/p' $<)
 
+# The same probes against OpenSSL 1.1.1, where OPENSSL11 names what packaging/debian.sh has fetched.
+OPENSSL11 ?=
+PROBES11 := $(if $(OPENSSL11),$(patsubst %,$(B)/tests/1.1.1/%,get hooks own parallel process reuse shared))
+$(B)/tests/1.1.1/%: tests/probes/%.c tests/probes/probe.h Makefile
+	$(call say,CC,$< (1.1.1))
+	@mkdir -p $(@D)
+	$(Q)$(CC) -I. -I$(OPENSSL11)/include -D_GNU_SOURCE -std=c11 $(WARN) -O1 -g -o $@ $< -L$(OPENSSL11)/lib \
+		-Wl,-rpath,$(OPENSSL11)/lib $$(sed -n 's/.*link: \([^*]*\).*/\1/p' $<)
+
+# libssl as upstream links it, which Debian does not: -Bsymbolic, so that no function of its own goes through our hooks.
+# Of libcrypto.a only the few objects come in that the shared libcrypto does not export.
+SYMBOLIC := $(B)/tests/symbolic/libssl.so.3
+$(SYMBOLIC): Makefile
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)nm -D --defined-only "$$(realpath "$$($(CC) -print-file-name=libssl.so)")" >$(@D)/symbols
+	$(Q){ echo 'OPENSSL_3.0.0 { global:'; sed -n 's/.* \([^ ]*\)@@OPENSSL_3.0.0$$/	\1;/p' $(@D)/symbols; echo 'local: *; };'; } >$(@D)/map
+	$(Q)$(CC) -shared -Wl,-Bsymbolic -Wl,-soname,libssl.so.3 -Wl,--version-script=$(@D)/map -o $@ \
+		-Wl,--no-undefined -Wl,--whole-archive "$$($(CC) -print-file-name=libssl.a)" -Wl,--no-whole-archive \
+		-lcrypto "$$($(CC) -print-file-name=libcrypto.a)"
+
 $(B)/gen/suites.def: $(UNIT)
 	@mkdir -p $(@D)
 	$(Q)sed -n 's/^Suite \*\([a-z0-9_]*\)_suite(void)$$/SUITE(\1)/p' $(UNIT) | sort >$@
@@ -118,11 +149,12 @@ $(B)/unit/%.o: %.c Makefile
 	$(Q)$(CC) $(CPPFLAGS) $(BASE) $(UNIT_FLAGS) -c -o $@ $<
 
 UNIT_SHIM := shim/peers.c shim/names.c shim/line.c shim/generation.c shim/log.c
-UNIT_RUN  := launcher/run/elf.c launcher/run/program.c launcher/run/say.c
+UNIT_SHIM += shim/gnutls_identity.c shim/gnutls_key.c shim/gnutls_decrypt.c shim/gnutls_block.c
+UNIT_RUN  := $(addprefix launcher/run/,child.c closure.c elf.c fingerprint.c handoff.c known.c listing.c program.c say.c)
 $(B)/tests/unit: $(call unit,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c $(UNIT_SHIM) $(UNIT_RUN) $(UNIT))
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(UNIT_FLAGS) -o $@ $^ -Wl,-Bstatic -lcheck -lsubunit -Wl,-Bdynamic -lrt -lm -lcrypto -ldl -pthread
+	$(Q)$(CC) $(UNIT_FLAGS) -o $@ $^ -Wl,-Bstatic -lcheck -lsubunit -Wl,-Bdynamic -lrt -lm -lcrypto -lgnutls -ldl -pthread
 
 # Every target replays its corpus in make check; with clang, `make fuzz` searches on.
 $(B)/tests/replay-%: $(B)/unit/tests/fuzz/fuzz_%.o $(B)/unit/tests/fuzz/replay.o $(call unit,$(CORE) launcher/run/elf.c)
@@ -150,18 +182,23 @@ demo:
 	$(Q)$(MAKE) --no-print-directory all $(B)/tests/mtls-server
 	$(Q)BUILD=$(B) tests/demo/demo.sh
 
-CHECK_BINARIES = $(PROGRAMS) $(HELPERS) $(B)/tests/unit $(FUZZ:%=$(B)/tests/replay-%)
+CHECK_BINARIES = $(PROGRAMS) $(HELPERS) $(PROBES11) $(SYMBOLIC) $(B)/tests/unit $(FUZZ:%=$(B)/tests/replay-%)
 check-binaries: $(CHECK_BINARIES)
 
 check:
 	$(Q)packaging/deps.sh build demo check
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) check-binaries
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) check-binaries OPENSSL11="$$(packaging/debian.sh openssl-1.1.1)"
 	$(Q)BUILD=$(B) CC='$(CC)' FUZZ='$(FUZZ)' tests/check.sh
 
 check-all:
 	$(Q)packaging/deps.sh build demo check check-all
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) check-binaries
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) check-binaries OPENSSL11="$$(packaging/debian.sh openssl-1.1.1)"
 	$(Q)BUILD=$(B) CC='$(CC)' FUZZ='$(FUZZ)' tests/check.sh all
+
+distributions:
+	$(Q)packaging/deps.sh build demo check check-all
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(HELPERS)
+	$(Q)BUILD=$(B) tests/all/run tests/all/distributions.sh
 
 bench:
 	$(Q)packaging/deps.sh build bench
@@ -173,10 +210,11 @@ LIBDIR := $(PREFIX)/lib/mtls-run
 install: all
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(LIBDIR)'
 	install -m 755 $(B)/mtls-run $(B)/mtls-cred '$(DESTDIR)$(PREFIX)/bin/'
-	install -m 644 $(B)/libmtls-run.so '$(DESTDIR)$(LIBDIR)/'
+	install -m 644 $(B)/libmtls-run.so $(B)/libmtls-audit.so '$(DESTDIR)$(LIBDIR)/'
 
 uninstall:
-	rm -f '$(DESTDIR)$(PREFIX)/bin/mtls-run' '$(DESTDIR)$(PREFIX)/bin/mtls-cred' '$(DESTDIR)$(LIBDIR)/libmtls-run.so'
+	rm -f '$(DESTDIR)$(PREFIX)/bin/mtls-run' '$(DESTDIR)$(PREFIX)/bin/mtls-cred' \
+		'$(DESTDIR)$(LIBDIR)/libmtls-run.so' '$(DESTDIR)$(LIBDIR)/libmtls-audit.so'
 	-rmdir '$(DESTDIR)$(LIBDIR)'
 
 SOURCES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
@@ -189,4 +227,4 @@ tidy:
 clean:
 	rm -rf build
 
--include $(shell find $(B)/pic $(B)/exe $(B)/unit -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/pic $(B)/exe $(B)/unit $(B)/tests -name '*.d' 2>/dev/null)

@@ -8,10 +8,11 @@ set -eu
 
 packages() {
 	case $1 in
-	build) echo gcc libc6-dev make libssl-dev uthash-dev ;;
+	build) echo gcc libc6-dev make libssl-dev libgnutls28-dev uthash-dev ;;
 	demo) echo curl python3 openssl ca-certificates procps ;;
-	check) echo check libsubunit-dev binutils curl python3 openssl socat libio-socket-ssl-perl ruby php-cli w3m strace procps libcap2-bin ;;
-	check-all) echo valgrind clang libclang-rt-14-dev libpython3.11-testsuite ;;
+	check) echo check libsubunit-dev binutils curl python3 openssl socat libio-socket-ssl-perl ruby php-cli w3m strace procps libcap2-bin
+		echo wget git gnutls-bin ldap-utils lftp aria2 emacs-nox lynx apt musl-tools debian-archive-keyring ;;
+	check-all) echo valgrind clang libclang-rt-14-dev libpython3.11-testsuite debootstrap ;;
 	bench) echo torsocks proxychains4 openssl ;;
 	*) echo "deps: unknown set $1" >&2; exit 2 ;;
 	esac

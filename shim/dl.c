@@ -1,8 +1,140 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The loader's own dlsym, for our look-ups. */
+/*
+ * libc's own dlsym, where our export of that name hides it: glibc gives it to dlvsym, musl has its symbol table.
+ * Nothing of the shim needs to have started: other libraries' constructors call dlsym before ours runs.
+ */
 #include "shim/dl.h"
+
+#ifndef MTLS_DLSYM
 
 void *dl_symbol(void *handle, const char *name)
 {
 	return dlsym(handle, name);
 }
+
+#else
+
+#include <link.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef void *(*dlsym_function)(void *, const char *);
+
+/* Weak: musl has none. */
+extern void *dlvsym(void *, const char *, const char *) __attribute__((weak));
+
+#ifndef MTLS_OLDEST
+#define MTLS_OLDEST ""
+#endif
+
+/* --- musl: by the symbol table of the object that has dlopen ---------------------- */
+
+struct wanted {
+	uintptr_t neighbour; /* an address in the object that is meant */
+	const char *name;
+	void *found;
+};
+
+static bool is_in(const struct dl_phdr_info *object, uintptr_t address)
+{
+	for (int i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+
+		if (segment->p_type == PT_LOAD && address - object->dlpi_addr - segment->p_vaddr < segment->p_memsz)
+			return true;
+	}
+	return false;
+}
+
+static const ElfW(Dyn) * dynamic_of(const struct dl_phdr_info *object)
+{
+	for (int i = 0; i < object->dlpi_phnum; i++)
+		if (object->dlpi_phdr[i].p_type == PT_DYNAMIC)
+			return (const ElfW(Dyn) *)(object->dlpi_addr + object->dlpi_phdr[i].p_vaddr); // NOLINT
+	return NULL;
+}
+
+/* A table of the object; musl leaves the addresses as they stand in the file. */
+static const void *table(const struct dl_phdr_info *object, ElfW(Sxword) tag)
+{
+	const ElfW(Dyn) *entry = dynamic_of(object);
+
+	while (entry && entry->d_tag != DT_NULL && entry->d_tag != tag)
+		entry++;
+	return entry && entry->d_tag == tag ? (const void *)(object->dlpi_addr + entry->d_un.d_ptr) : NULL; // NOLINT
+}
+
+/* How many symbols there are: the longest chain of a GNU hash table ends with the last one. */
+static uint32_t symbols_of(const struct dl_phdr_info *object)
+{
+	const uint32_t *hash = table(object, DT_HASH), *gnu = table(object, DT_GNU_HASH), *buckets, *chain;
+	uint32_t last = 0;
+
+	if (hash)
+		return hash[1];
+	if (!gnu)
+		return 0;
+	buckets = gnu + 4 + gnu[2] * (sizeof(ElfW(Addr)) / sizeof(*gnu));
+	for (uint32_t i = 0; i < gnu[0]; i++)
+		last = buckets[i] > last ? buckets[i] : last;
+	if (last < gnu[1])
+		return 0;
+	chain = buckets + gnu[0] - gnu[1];
+	while (!(chain[last] & 1))
+		last++;
+	return last + 1;
+}
+
+static int find_in(struct dl_phdr_info *object, size_t size, void *data)
+{
+	struct wanted *wanted = data;
+	const ElfW(Sym) * symbol;
+	const char *strings;
+	uint32_t n;
+
+	(void)size;
+	if (!is_in(object, wanted->neighbour))
+		return 0;
+	symbol = table(object, DT_SYMTAB);
+	strings = table(object, DT_STRTAB);
+	n = symbol && strings ? symbols_of(object) : 0;
+	for (uint32_t i = 0; i < n; i++)
+		if (symbol[i].st_shndx != SHN_UNDEF && strcmp(strings + symbol[i].st_name, wanted->name) == 0)
+			wanted->found = (void *)(object->dlpi_addr + symbol[i].st_value); // NOLINT
+	return 1;
+}
+
+/* --- any libc ----------------------------------------------------------------------- */
+
+static void *find_dlsym(void)
+{
+	struct wanted wanted = {(uintptr_t)&dlopen, "dlsym", NULL};
+
+	if (dlvsym)
+		return dlvsym(RTLD_NEXT, "dlsym", MTLS_OLDEST);
+	dl_iterate_phdr(find_in, &wanted);
+	return wanted.found;
+}
+
+void *dl_symbol(void *handle, const char *name)
+{
+	static _Atomic(dlsym_function) known;
+	dlsym_function real = atomic_load_explicit(&known, memory_order_acquire);
+	void *found;
+
+	if (!real) {
+		*(void **)&real = find_dlsym();
+		if (!real)
+			return NULL;
+		atomic_store_explicit(&known, real, memory_order_release);
+	}
+	found = real(handle, name);
+	/* No tail call: for RTLD_NEXT it matters that the call comes from here. */
+	__asm__ volatile("" : "+r"(found));
+	return found;
+}
+
+#endif

@@ -8,21 +8,31 @@
 
 #include <dlfcn.h>
 
-#if defined(__GLIBC__) && defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
-__asm__(".symver dlopen,dlopen@GLIBC_2.2.5");
-__asm__(".symver dlclose,dlclose@GLIBC_2.2.5");
-__asm__(".symver dlsym,dlsym@GLIBC_2.2.5");
-__asm__(".symver dladdr,dladdr@GLIBC_2.2.5");
-__asm__(".symver dlerror,dlerror@GLIBC_2.2.5");
-#elif defined(__GLIBC__) && defined(__aarch64__) && !defined(__SANITIZE_ADDRESS__)
-__asm__(".symver dlopen,dlopen@GLIBC_2.17");
-__asm__(".symver dlclose,dlclose@GLIBC_2.17");
-__asm__(".symver dlsym,dlsym@GLIBC_2.17");
-__asm__(".symver dladdr,dladdr@GLIBC_2.17");
-__asm__(".symver dlerror,dlerror@GLIBC_2.17");
+/* What a sanitizer instruments must not run before its runtime, and that looks its own functions up with dlsym. */
+#if ((defined(__x86_64__) && defined(__LP64__)) || defined(__aarch64__)) && !defined(__SANITIZE_ADDRESS__) && \
+	!defined(__SANITIZE_THREAD__)
+#define MTLS_DLSYM 1 /* dlsym is one of our hooks: dlsym.c */
 #endif
 
-/* The real dlsym, past any hook of ours: all look-ups of the shim go this way. As dlsym(3). */
+#if defined(__GLIBC__) && defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+#define MTLS_OLDEST "GLIBC_2.2.5"
+#elif defined(__GLIBC__) && defined(__aarch64__) && !defined(__SANITIZE_ADDRESS__)
+#define MTLS_OLDEST "GLIBC_2.17"
+#endif
+
+#ifdef MTLS_OLDEST
+__asm__(".symver dlopen,dlopen@" MTLS_OLDEST);
+__asm__(".symver dlclose,dlclose@" MTLS_OLDEST);
+__asm__(".symver dladdr,dladdr@" MTLS_OLDEST);
+__asm__(".symver dlerror,dlerror@" MTLS_OLDEST);
+#ifdef MTLS_DLSYM
+__asm__(".symver dlvsym,dlvsym@" MTLS_OLDEST);
+#else
+__asm__(".symver dlsym,dlsym@" MTLS_OLDEST);
+#endif
+#endif
+
+/* libc's dlsym, past any hook of ours or of others: all look-ups of the shim go this way. As dlsym(3). */
 void *dl_symbol(void *handle, const char *name);
 
 #endif

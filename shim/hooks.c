@@ -5,6 +5,8 @@
  */
 #include "shim/hooks.h"
 
+#include "shim/dlsym.h"
+
 #define EXPORT __attribute__((visibility("default")))
 
 #define MTLS_HOOK(result, name, parameters, ...) \
@@ -19,3 +21,36 @@
 	}
 #define MTLS_HOOK_GNUTLS MTLS_HOOK_OPENSSL
 #include "shim/hooks.def"
+
+/* The same for a program that took the function from a library's own handle: there is no doubt which one it means. */
+#define AT(n, result, name, parameters, ...) \
+	static result name##_at_##n parameters \
+	{ \
+		return hook_##name((struct origin){NULL, library_at(n)}, __VA_ARGS__); \
+	}
+#define MTLS_HOOK(...)
+#define MTLS_HOOK_OPENSSL(...) \
+	AT(0, __VA_ARGS__) \
+	AT(1, __VA_ARGS__) \
+	AT(2, __VA_ARGS__) \
+	AT(3, __VA_ARGS__) \
+	AT(4, __VA_ARGS__) \
+	AT(5, __VA_ARGS__) \
+	AT(6, __VA_ARGS__) \
+	AT(7, __VA_ARGS__)
+#define MTLS_HOOK_GNUTLS MTLS_HOOK_OPENSSL
+#include "shim/hooks.def"
+_Static_assert(LIBRARIES_MAX == 8, "a function for each");
+
+#define ROW(family, name) \
+	{#name, \
+	 &(family), \
+	 {(void *)name##_at_0, (void *)name##_at_1, (void *)name##_at_2, (void *)name##_at_3, (void *)name##_at_4, \
+	  (void *)name##_at_5, (void *)name##_at_6, (void *)name##_at_7}},
+#define MTLS_HOOK(...)
+#define MTLS_HOOK_OPENSSL(result, name, ...) ROW(openssl_family, name)
+#define MTLS_HOOK_GNUTLS(result, name, ...)  ROW(gtls_family, name)
+const struct dlsym_hook dlsym_hooks[] = {
+#include "shim/hooks.def"
+	{NULL, NULL, {NULL}},
+};

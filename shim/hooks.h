@@ -8,11 +8,15 @@
 
 #include "shim/library.h"
 
+#include <gnutls/abstract.h>
+#include <gnutls/gnutls.h>
 #include <netdb.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 
 typedef int (*mtls_client_cert_cb)(SSL *, X509 **, EVP_PKEY **);
+
+extern const struct family openssl_family, gtls_family; /* the adapters' */
 
 #define MTLS_PARAMETERS(...) __VA_ARGS__
 

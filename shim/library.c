@@ -28,78 +28,166 @@ struct caller {
 	char name[];
 };
 
+/*
+ * One that was met. Its number is known before any of its functions is called, which would start it: a program that
+ * only asked for their addresses may still want to set it up.
+ */
+struct place {
+	const struct family *family;
+	const void *base;
+	void *handle; /* kept: it must stay */
+};
+
 static _Atomic(struct caller *) callers[CALLERS_MAX];
-static _Atomic(struct library *) libraries[LIBRARIES_MAX];
+static _Atomic(struct place *) places[LIBRARIES_MAX];
+static _Atomic(struct library *) libraries[LIBRARIES_MAX]; /* with the same numbers */
+
+/*
+ * The program itself is no object to dlopen: its name is argv[0], which may be anything, a FIFO too. Its scope is the
+ * global one, which RTLD_NEXT covers.
+ */
+static bool is_program(const void *base)
+{
+	Dl_info info;
+
+	return dladdr((void *)getauxval(AT_PHDR), &info) && info.dli_fbase == base; // NOLINT(performance-no-int-to-ptr)
+}
+
+/* --- places ------------------------------------------------------------------ */
+
+static unsigned known_place(const struct family *family, const void *base)
+{
+	unsigned i;
+
+	for (i = 0; i < LIBRARIES_MAX; i++) {
+		struct place *there = atomic_load(&places[i]);
+
+		if (there && there->base == base && there->family == family)
+			break;
+	}
+	return i;
+}
+
+/*
+ * NULL: it is out of our namespace's sight (dlmopen): there dlopen gives another copy, whose functions must not be
+ * called with the first one's objects.
+ */
+static void *handle_of(const struct family *family, const Dl_info *object)
+{
+	void *handle = is_program(object->dli_fbase) ? NULL : dlopen(object->dli_fname, RTLD_LAZY | RTLD_NOLOAD),
+	     *entry;
+	Dl_info info;
+
+	if (!handle)
+		return NULL;
+	entry = dl_symbol(handle, family->entry);
+	if (entry && dladdr(entry, &info) && info.dli_fbase == object->dli_fbase)
+		return handle;
+	dlclose(handle);
+	return NULL;
+}
+
+/*
+ * The first free place gets it. Two threads that meet a library at once offer it to the places in the same order, so
+ * that the second finds the first one's. LIBRARIES_MAX: there is no room, and the handle is still the caller's.
+ */
+static unsigned take_place(const struct family *family, const void *base, void *handle)
+{
+	struct place *place = malloc(sizeof(*place));
+	unsigned i;
+
+	if (!place)
+		return LIBRARIES_MAX;
+	*place = (struct place){family, base, handle};
+	for (i = 0; i < LIBRARIES_MAX; i++) {
+		struct place *there = NULL;
+
+		if (atomic_compare_exchange_strong(&places[i], &there, place))
+			return i;
+		if (there->base == base && there->family == family) {
+			dlclose(handle);
+			break;
+		}
+	}
+	free(place);
+	return i;
+}
+
+unsigned library_number(const struct family *family, const void *address)
+{
+	unsigned number = LIBRARIES_MAX;
+	int saved = errno;
+	Dl_info object;
+	void *handle;
+
+	if (dladdr(address, &object) && object.dli_fname) {
+		number = known_place(family, object.dli_fbase);
+		handle = number == LIBRARIES_MAX ? handle_of(family, &object) : NULL;
+		if (handle && (number = take_place(family, object.dli_fbase, handle)) == LIBRARIES_MAX)
+			dlclose(handle);
+		if (number == LIBRARIES_MAX)
+			dlerror(); /* our misses are not the program's */
+	}
+	errno = saved;
+	return number;
+}
 
 /* --- tables ------------------------------------------------------------------ */
 
-/*
- * NULL: no memory, or it is out of our namespace's sight (dlmopen): there dlopen gives another copy, whose functions
- * must not be called with the first one's objects.
- */
-static struct library *make(const struct family *family, void *entry, const Dl_info *object)
+/* NULL without memory. */
+static struct library *make(const struct family *family, const void *base, void *handle, unsigned number)
 {
 	struct library *library = calloc(1, family->size);
-	void *handle = library ? dlopen(object->dli_fname, RTLD_LAZY | RTLD_NOLOAD) : NULL; /* kept: it must stay */
 
-	if (!handle || dl_symbol(handle, family->entry) != entry) {
-		free(library);
-		if (handle)
-			dlclose(handle);
+	if (!library)
 		return NULL;
-	}
 	library->family = family;
-	library->base = object->dli_fbase;
+	library->base = base;
+	library->handle = handle;
 	library->parser.context = library;
+	library->parser.library = number;
 	library->supported = family->fill(library, handle);
 	return library;
 }
 
-/*
- * The first free place gets it. Two threads that meet a library at once both make a table; both offer it to the
- * places in the same order, so that the second finds the first one's.
- */
-static const struct library *publish(struct library *library)
+/* Two threads may both make a table; the second one's is not freed: the TLS library may know its address. */
+const struct library *library_at(unsigned number)
 {
-	for (unsigned i = 0; library && i < LIBRARIES_MAX; i++) {
-		struct library *there = NULL;
+	struct library *library = atomic_load(&libraries[number]), *there = NULL;
+	const struct place *place = library ? NULL : atomic_load(&places[number]);
+	int saved = errno;
 
-		library->parser.library = i;
-		if (atomic_compare_exchange_strong(&libraries[i], &there, library))
-			return library;
-		if (there->base == library->base && there->family == library->family)
-			return there; /* ours is not freed: the TLS library may know its address */
+	if (place) {
+		library = make(place->family, place->base, place->handle, number);
+		if (library && !atomic_compare_exchange_strong(&libraries[number], &there, library))
+			library = there;
+		errno = saved;
 	}
-	if (library)
-		library->supported = false; /* full: passed through, at the price of a table for each call */
 	return library;
-}
-
-static const struct library *known_library(const struct family *family, const void *base)
-{
-	for (unsigned i = 0; i < LIBRARIES_MAX; i++) {
-		struct library *there = atomic_load(&libraries[i]);
-
-		if (there && there->base == base && there->family == family)
-			return there;
-	}
-	return NULL;
 }
 
 static const struct library *library_with(const struct family *family, void *entry)
 {
-	const struct library *library;
+	struct library *library;
+	unsigned number;
 	Dl_info info;
+	void *handle;
 
 	if (!entry || !dladdr(entry, &info) || !info.dli_fname)
 		return NULL;
-	library = known_library(family, info.dli_fbase);
-	return library ? library : publish(make(family, entry, &info));
-}
-
-const struct library *library_at(unsigned number)
-{
-	return atomic_load(&libraries[number]);
+	number = known_place(family, info.dli_fbase);
+	if (number < LIBRARIES_MAX)
+		return library_at(number);
+	handle = handle_of(family, &info);
+	if (!handle)
+		return NULL;
+	number = take_place(family, info.dli_fbase, handle);
+	if (number < LIBRARIES_MAX)
+		return library_at(number);
+	library = make(family, info.dli_fbase, handle, LIBRARIES_MAX - 1);
+	if (library)
+		library->supported = false; /* no room: passed through, at the price of a table for each call */
+	return library;
 }
 
 /* --- search -------------------------------------------------------------------- */
@@ -122,17 +210,6 @@ static void *entry_of_object(const struct family *family, const char *name)
 		dlclose(handle);
 	}
 	return entry;
-}
-
-/*
- * The program itself is no object to dlopen: its name is argv[0], which may be anything, a FIFO too. Its scope is the
- * global one, which RTLD_NEXT covers.
- */
-static bool is_program(const void *base)
-{
-	Dl_info info;
-
-	return dladdr((void *)getauxval(AT_PHDR), &info) && info.dli_fbase == base; // NOLINT(performance-no-int-to-ptr)
 }
 
 struct candidates {

@@ -14,6 +14,7 @@
 struct library {
 	const struct family *family;
 	const void *base;                /* where it is loaded: its identity */
+	void *handle;                    /* gives its functions, and those of the libraries that it needs */
 	bool supported;                  /* false: every call is passed through */
 	char version[24];                /* "openssl/3.0.22" */
 	struct generation_parser parser; /* parser.library is its number, unique among all kinds */
@@ -45,7 +46,13 @@ const struct library *library_of_caller(const struct family *, struct origin);
 /* The library of which this address, code or static data, is a part; NULL: of none of this kind. Keeps errno. */
 const struct library *library_of_address(const struct family *, const void *address);
 
-/* The one with this number, which it has been given. */
+/*
+ * The number of the library of which this address, code or static data, is a part; LIBRARIES_MAX: of none of this kind,
+ * of one in another namespace (dlmopen), or of one too many. None of its functions is called. Keeps errno.
+ */
+unsigned library_number(const struct family *, const void *address);
+
+/* The one with this number, which it has been given; NULL without memory. Keeps errno. */
 const struct library *library_at(unsigned number);
 
 #endif

@@ -33,15 +33,16 @@ struct chained {
 /* One libssl with its libcrypto. Made once and never freed; both libraries stay loaded. Immutable but for the table's
  * own fields. */
 struct openssl {
-	struct library is;   /* supported: every function below was found; else only the hooks' own are there */
+	struct library
+		is; /* supported: every function below was found, but those that 1.1.1 lacks; else perhaps none */
 	int context_index;   /* ex_data of an SSL_CTX: struct context */
 	int mark_index;      /* ex_data of an X509: this struct, on the certificates that we hand over */
 	struct chained none; /* for a program without a cert_cb */
 	struct mtls_crypto crypto;
 	struct {
-#define MTLS_OPENSSL(name) __typeof__(&name) name;
+#define MTLS_OPENSSL(name)   __typeof__(&name) name;
+#define MTLS_OPENSSL_3(name) __typeof__(&name) name;
 #include "shim/openssl.def"
-#undef MTLS_OPENSSL
 	} f;
 };
 
@@ -49,8 +50,6 @@ struct openssl {
 struct context {
 	_Atomic(mtls_client_cert_cb) client_cert_cb; /* the program's */
 };
-
-extern const struct family openssl_family;
 
 /* A call into a libssl is on this thread's stack, which may come back through our exports by a tail jump. */
 extern __thread const struct openssl *openssl_in_flight __attribute__((tls_model("initial-exec")));

@@ -10,13 +10,13 @@
 #include <string.h>
 
 /* Every function by name, from the libssl's own scope, which has its libcrypto. */
-static bool find_functions(struct openssl *library, void *handle)
+static bool find_functions(struct openssl *library, void *handle, bool is_3)
 {
 	bool all = true;
 
-#define MTLS_OPENSSL(name) all = ((*(void **)&library->f.name = dl_symbol(handle, #name)) != NULL) && all;
+#define MTLS_OPENSSL(name)   all = ((*(void **)&library->f.name = dl_symbol(handle, #name)) != NULL) && all;
+#define MTLS_OPENSSL_3(name) all = ((*(void **)&library->f.name = dl_symbol(handle, #name)) != NULL || !is_3) && all;
 #include "shim/openssl.def"
-#undef MTLS_OPENSSL
 #define MTLS_CRYPTO(name) all = ((*(void **)&library->crypto.name = dl_symbol(handle, #name)) != NULL) && all;
 #include "host/crypto.def"
 #undef MTLS_CRYPTO
@@ -57,7 +57,7 @@ static void context_free(void *ctx, void *data, CRYPTO_EX_DATA *ex, int index, l
 	free(data);
 }
 
-/* OpenSSL 3 and newer; 1.1.1 and look-alikes (BoringSSL, LibreSSL) are passed through. */
+/* OpenSSL 3 and newer. */
 static bool is_openssl_3(void *handle)
 {
 	unsigned (*major)(void);
@@ -66,12 +66,25 @@ static bool is_openssl_3(void *handle)
 	return major && major() >= 3;
 }
 
+/* Look-alikes (LibreSSL, BoringSSL) have numbers of their own or ours, but their names differ. */
+static bool is_openssl_111(const struct openssl *library)
+{
+	const char name[] = "OpenSSL 1.1.1";
+	const char *text = library->f.OpenSSL_version(OPENSSL_VERSION);
+
+	return strncmp(text, name, sizeof(name) - 1) == 0 && !strchr(text, '(');
+}
+
+/* The second word of "OpenSSL 3.0.22 1 Jan 2026"; 1.1.1 has no text with the number alone. */
 static void describe(struct openssl *library)
 {
-	const char *version = library->f.OpenSSL_version(OPENSSL_VERSION_STRING);
+	const char *text = library->f.OpenSSL_version(OPENSSL_VERSION), *blank = strchr(text, ' ');
+	const char *version = blank ? blank + 1 : text;
 	const char prefix[] = "openssl/";
-	size_t n = strnlen(version, sizeof(library->is.version) - sizeof(prefix));
+	size_t n = strcspn(version, " ");
 
+	if (n > sizeof(library->is.version) - sizeof(prefix))
+		n = sizeof(library->is.version) - sizeof(prefix);
 	memcpy(library->is.version, prefix, sizeof(prefix) - 1);
 	memcpy(library->is.version + sizeof(prefix) - 1, version, n);
 }
@@ -79,7 +92,8 @@ static void describe(struct openssl *library)
 static bool fill(struct library *is, void *handle)
 {
 	struct openssl *library = (struct openssl *)is;
-	bool all = find_functions(library, handle) && is_openssl_3(handle);
+	bool is_3 = is_openssl_3(handle);
+	bool all = find_functions(library, handle, is_3) && (is_3 || is_openssl_111(library));
 
 	dlerror(); /* our misses are not the program's */
 	is->parser.parser = &parser;
@@ -102,7 +116,7 @@ __thread const struct openssl *openssl_in_flight __attribute__((tls_model("initi
 
 const struct openssl *openssl_of_caller(struct origin from)
 {
-	if (openssl_in_flight)
+	if (openssl_in_flight && !from.library)
 		return openssl_in_flight;
 	return (const struct openssl *)library_of_caller(&openssl_family, from);
 }
@@ -111,9 +125,9 @@ const struct openssl *openssl_of_method(struct origin from, const SSL_METHOD *me
 {
 	const struct library *of_caller, *of_method;
 
-	if (openssl_in_flight)
-		return openssl_in_flight;
-	of_method = from.library ? NULL : library_of_address(&openssl_family, method);
+	if (from.library || openssl_in_flight)
+		return openssl_of_caller(from);
+	of_method = library_of_address(&openssl_family, method);
 	of_caller =
 		library_of_caller(&openssl_family, from); /* in any case: libssl's own start undoes dlerror(3) too */
 	return (const struct openssl *)(of_method ? of_method : of_caller);

@@ -22,11 +22,10 @@ struct asked {
 	EVP_PKEY **key;
 };
 
-static void names(const struct request *r, struct server *server)
+/* The names that the program verifies. */
+static void names_told(const struct openssl *library, SSL *ssl, struct server *server)
 {
-	const struct asked *asked = (const struct asked *)r;
-	const struct openssl *library = asked->library;
-	X509_VERIFY_PARAM *param = library->f.SSL_get0_param(asked->ssl);
+	X509_VERIFY_PARAM *param = library->f.SSL_get0_param(ssl);
 	const char *name;
 
 	while (server->n_names < NAMES_MAX &&
@@ -36,6 +35,17 @@ static void names(const struct request *r, struct server *server)
 		server->too_many = true;
 		server->n_names = 0;
 	}
+}
+
+/* 1.1.1 does not tell what the program verifies: there the SNI is all. */
+static void names(const struct request *r, struct server *server)
+{
+	const struct asked *asked = (const struct asked *)r;
+	const struct openssl *library = asked->library;
+	const char *name;
+
+	if (library->f.X509_VERIFY_PARAM_get0_host)
+		names_told(library, asked->ssl, server);
 	if (server->n_names || server->too_many)
 		return;
 	name = library->f.SSL_get_servername(asked->ssl, TLSEXT_NAMETYPE_host_name);
@@ -62,9 +72,13 @@ static bool isolate(const struct openssl *library, SSL *ssl, X509_STORE *store, 
 	       library->f.X509_STORE_CTX_set_ex_data(verify, library->f.SSL_get_ex_data_X509_STORE_CTX_idx(), ssl) == 1;
 }
 
-/* The server's chain against the program's own trust store, with the program's own parameters but not its callbacks. */
-static bool chain_good(const struct openssl *library, SSL *ssl, X509 *leaf, STACK_OF(X509) *chain)
+/*
+ * The server's chain against the program's own trust store, with the program's own parameters but not its callbacks.
+ * address: to be verified unless the program has told one. *named: the program has told names, and one of them is good.
+ */
+static bool chain_good(const struct openssl *library, SSL *ssl, STACK_OF(X509) *chain, const char *address, bool *named)
 {
+	X509 *leaf = library->f.OPENSSL_sk_value((OPENSSL_STACK *)chain, 0);
 	X509_STORE_CTX *verify = library->f.X509_STORE_CTX_new();
 	X509_STORE *store = NULL;
 	X509_VERIFY_PARAM *param;
@@ -78,8 +92,10 @@ static bool chain_good(const struct openssl *library, SSL *ssl, X509 *leaf, STAC
 		param = library->f.X509_STORE_CTX_get0_param(verify);
 		library->f.X509_VERIFY_PARAM_set_auth_level(param, library->f.SSL_get_security_level(ssl));
 		good = library->f.X509_STORE_CTX_set_default(verify, "ssl_server") == 1 &&
+		       (!address || library->f.X509_VERIFY_PARAM_set1_ip_asc(param, address) == 1) &&
 		       library->f.X509_VERIFY_PARAM_set1(param, library->f.SSL_get0_param(ssl)) == 1 &&
 		       library->f.X509_verify_cert(verify) == 1;
+		*named = library->f.X509_VERIFY_PARAM_get0_peername(param) != NULL;
 	}
 	library->f.X509_STORE_CTX_free(verify);
 	return good;
@@ -105,12 +121,26 @@ static bool name_good(void *of, const char *name)
 static bool names_good(const struct openssl *library, SSL *ssl, X509 *leaf, const struct server *server)
 {
 	struct presented presented = {library, leaf};
-	char *address = library->f.X509_VERIFY_PARAM_get1_ip_asc(library->f.SSL_get0_param(ssl));
+	X509_VERIFY_PARAM *param = library->f.SSL_get0_param(ssl);
+	char *address =
+		library->f.X509_VERIFY_PARAM_get1_ip_asc ? library->f.X509_VERIFY_PARAM_get1_ip_asc(param) : NULL;
 	bool good = address ? name_good(&presented, address) : request_names_good(server, name_good, &presented);
 
 	if (address)
 		library->f.CRYPTO_free(address, "", 0);
 	return good;
+}
+
+/*
+ * In 1.1.1 the program's names and address cannot be read, but the chain was good for them, so the question is only
+ * whether there are any. An address gives itself away: a wrong one, for a program that has told none, spoils the chain.
+ */
+static bool is_told(const struct openssl *library, SSL *ssl, X509 *leaf, STACK_OF(X509) *chain, bool named)
+{
+	const char nobody[] = "::";
+
+	return named ||
+	       (library->f.X509_check_ip_asc(leaf, nobody, 0) != 1 && chain_good(library, ssl, chain, nobody, &named));
 }
 
 static enum mtls_tri verified(const struct request *r)
@@ -119,10 +149,13 @@ static enum mtls_tri verified(const struct request *r)
 	const struct openssl *library = asked->library;
 	STACK_OF(X509) *chain = library->f.SSL_get_peer_cert_chain(asked->ssl); /* on a client: with the leaf */
 	X509 *leaf = chain ? library->f.OPENSSL_sk_value((OPENSSL_STACK *)chain, 0) : NULL;
+	bool readable = library->f.X509_VERIFY_PARAM_get0_host != NULL, named = false;
 
-	return leaf && names_good(library, asked->ssl, leaf, &r->server) && chain_good(library, asked->ssl, leaf, chain)
-		       ? MTLS_YES
-		       : MTLS_NO;
+	if (!leaf || !chain_good(library, asked->ssl, chain, NULL, &named))
+		return MTLS_NO;
+	if (!readable && is_told(library, asked->ssl, leaf, chain, named))
+		return MTLS_YES;
+	return names_good(library, asked->ssl, leaf, &r->server) ? MTLS_YES : MTLS_NO;
 }
 
 /* --- issuer and signature ------------------------------------------------------ */

@@ -56,7 +56,8 @@ bool shim_active(void)
 {
 	int now = atomic_load_explicit(&state, memory_order_acquire), saved = errno;
 
-	if (now == NEW && atomic_compare_exchange_strong(&state, &now, STARTING)) {
+	/* Without an environment libc has not started either: the program asks from its .preinit_array. */
+	if (now == NEW && environ && atomic_compare_exchange_strong(&state, &now, STARTING)) {
 		now = start();
 		atomic_store_explicit(&state, now, memory_order_release);
 		if (now == ACTIVE)

@@ -33,7 +33,7 @@ static void pause_ms(long ms)
 	nanosleep(&t, NULL);
 }
 
-static char *explain(const struct mtls_reading *r, const struct mtls_error *e)
+char *credential_sentence(const struct mtls_reading *r, const struct mtls_error *e)
 {
 	size_t n = (size_t)mtls_reading_explain(r, e, NULL, 0) + 1;
 	char *line = text("%*s", (int)n, "");
@@ -55,8 +55,7 @@ static void relay(const char *said, const char *prefix)
 	}
 }
 
-/* The places looked at: up to the one in force, all where there is none. */
-static void warn_nothing(const struct mtls_environment *env, const struct mtls_reading *r)
+char *credential_places(const struct mtls_environment *env, const struct mtls_reading *r)
 {
 	char *places = NULL;
 
@@ -70,7 +69,14 @@ static void warn_nothing(const struct mtls_environment *env, const struct mtls_r
 		if (place == r->mark.place)
 			break;
 	}
-	say("%s: %s, the program runs without it; %s", places ? places : "nowhere", mtls_reason_sentence(r->reason),
+	return places ? places : text("nowhere");
+}
+
+static void warn_nothing(const struct mtls_environment *env, const struct mtls_reading *r)
+{
+	char *places = credential_places(env, r);
+
+	say("%s: %s, the program runs without it; %s", places, mtls_reason_sentence(r->reason),
 	    mtls_reason_remedy(r->reason));
 	free(places);
 }
@@ -128,7 +134,7 @@ static enum outcome look(const struct mtls_environment *env, const char *cred, e
 	}
 	*log = r.policy.log;
 	if (r.policy.error.reason != MTLS_USABLE) {
-		*line = explain(&r, &r.policy.error);
+		*line = credential_sentence(&r, &r.policy.error);
 		outcome = REFUSED;
 		goto out;
 	}
@@ -139,7 +145,7 @@ static enum outcome look(const struct mtls_environment *env, const char *cred, e
 			warn_nothing(env, &r);
 		break;
 	case MTLS_STATE_BROKEN:
-		*line = explain(&r, &r.error);
+		*line = credential_sentence(&r, &r.error);
 		outcome = BROKEN;
 		break;
 	case MTLS_STATE_USABLE:

@@ -16,7 +16,7 @@ enum deep_verdict {
 };
 
 /*
- * Runs it at path cred with our environment, without LD_PRELOAD. *said: what it printed, never NULL, the
+ * Runs it at path cred with our environment, without LD_PRELOAD and LD_AUDIT. *said: what it printed, never NULL, the
  * caller frees. Afterwards no descriptor, zombie, pending signal or changed disposition is left.
  */
 enum deep_verdict deep_check(const char *cred, char **said);

@@ -12,22 +12,31 @@
 
 #define TABLE_MAX   65536 /* bytes of program headers, the kernel's own limit (fs/binfmt_elf.c) */
 #define DYNAMIC_MAX 1024  /* entries; ordinary files have about 30 */
+#define SECTION_MAX 4096  /* ordinary files have about 30 */
+#define NAME_BLOCK  32    /* divides ELF_NAME_MAX */
 
 /* Where each class keeps the fields that we need. */
 struct layout {
-	unsigned char header_size, word, phoff, phentsize, phnum;
-	unsigned char segment_size, p_offset, p_filesz;
+	unsigned char header_size, word, phoff, shoff, phentsize, phnum, shentsize, shnum;
+	unsigned char segment_size, p_flags, p_offset, p_vaddr, p_filesz;
 	unsigned char dynamic_size;
+	unsigned char section_size, sh_flags, sh_offset, sh_size;
 };
 
-static const struct layout layout_32 = {52, 4, 28, 42, 44, 32, 4, 16, 8};
-static const struct layout layout_64 = {64, 8, 32, 54, 56, 56, 8, 32, 16};
+static const struct layout layout_32 = {52, 4, 28, 32, 42, 44, 46, 48, 32, 24, 4, 8, 16, 8, 40, 8, 16, 20};
+static const struct layout layout_64 = {64, 8, 32, 40, 54, 56, 58, 60, 56, 4, 8, 16, 32, 16, 64, 8, 24, 32};
 
 struct file {
 	elf_reader *read;
 	const void *from;
 	const struct layout *layout;
 	bool big_endian;
+	unsigned char header[sizeof(Elf64_Ehdr)];
+};
+
+struct segment {
+	unsigned type, flags;
+	uint64_t at, address, n;
 };
 
 bool elf_from_file(const void *from, uint64_t at, unsigned char *buffer, size_t n)
@@ -69,73 +78,231 @@ static uint64_t number(const struct file *f, const unsigned char *p, size_t n)
 	return value;
 }
 
-/* Only a shared object has a name: the loader, started by hand, against a static-PIE program. */
-static bool has_soname(const struct file *f, const unsigned char *segment)
+static uint64_t header_number(const struct file *f, size_t at, size_t n)
 {
-	uint64_t at = number(f, segment + f->layout->p_offset, f->layout->word);
-	uint64_t entries = number(f, segment + f->layout->p_filesz, f->layout->word) / f->layout->dynamic_size;
-	unsigned char entry[16];
+	return number(f, f->header + at, n);
+}
 
-	for (unsigned i = 0; i < entries && i < DYNAMIC_MAX; i++, at += f->layout->dynamic_size) {
-		uint64_t tag;
+/* false: not an executable or shared object. */
+static bool open_file(elf_reader *read, const void *from, struct file *f)
+{
+	unsigned type;
 
-		if (!f->read(f->from, at, entry, f->layout->dynamic_size))
-			return false;
-		tag = number(f, entry, f->layout->word);
-		if (tag == DT_SONAME)
+	memset(f, 0, sizeof(*f));
+	f->read = read;
+	f->from = from;
+	if (!read(from, 0, f->header, EI_NIDENT) || memcmp(f->header, ELFMAG, SELFMAG) != 0 ||
+	    (f->header[EI_CLASS] != ELFCLASS32 && f->header[EI_CLASS] != ELFCLASS64) ||
+	    (f->header[EI_DATA] != ELFDATA2LSB && f->header[EI_DATA] != ELFDATA2MSB))
+		return false;
+	f->layout = f->header[EI_CLASS] == ELFCLASS64 ? &layout_64 : &layout_32;
+	f->big_endian = f->header[EI_DATA] == ELFDATA2MSB;
+	if (!read(from, 0, f->header, f->layout->header_size))
+		return false;
+	type = (unsigned)header_number(f, offsetof(Elf64_Ehdr, e_type), 2);
+	return type == ET_EXEC || type == ET_DYN;
+}
+
+/* 0: a table that Linux would not take. */
+static unsigned segments(const struct file *f)
+{
+	const struct layout *l = f->layout;
+	unsigned n = (unsigned)header_number(f, l->phnum, 2);
+
+	if (n * l->segment_size > TABLE_MAX || header_number(f, l->phentsize, 2) != l->segment_size)
+		return 0;
+	return n;
+}
+
+static bool read_segment(const struct file *f, unsigned i, struct segment *out)
+{
+	const struct layout *l = f->layout;
+	uint64_t table = header_number(f, l->phoff, l->word);
+	unsigned char bytes[sizeof(Elf64_Phdr)];
+
+	if (!f->read(f->from, table + (uint64_t)i * l->segment_size, bytes, l->segment_size))
+		return false;
+	out->type = (unsigned)number(f, bytes, 4);
+	out->flags = (unsigned)number(f, bytes + l->p_flags, 4);
+	out->at = number(f, bytes + l->p_offset, l->word);
+	out->address = number(f, bytes + l->p_vaddr, l->word);
+	out->n = number(f, bytes + l->p_filesz, l->word);
+	return true;
+}
+
+static bool find_segment(const struct file *f, unsigned type, struct segment *out)
+{
+	for (unsigned i = 0; i < segments(f) && read_segment(f, i, out); i++)
+		if (out->type == type)
 			return true;
-		if (tag == DT_NULL)
-			return false;
-	}
 	return false;
 }
 
-static bool read_linkage(const struct file *f, const unsigned char *header, enum elf_linkage *out)
+/* Entry i of the dynamic section. false: its end, or too many. */
+static bool read_dynamic(const struct file *f, const struct segment *dynamic, unsigned i, uint64_t *tag,
+			 uint64_t *value)
 {
 	const struct layout *l = f->layout;
-	uint64_t at = number(f, header + l->phoff, l->word);
-	unsigned n = (unsigned)number(f, header + l->phnum, 2);
-	unsigned char segment[sizeof(Elf64_Phdr)];
+	unsigned char entry[2 * sizeof(uint64_t)];
 
-	if (n == 0 || n * l->segment_size > TABLE_MAX || number(f, header + l->phentsize, 2) != l->segment_size)
+	if (i >= DYNAMIC_MAX || i >= dynamic->n / l->dynamic_size ||
+	    !f->read(f->from, dynamic->at + (uint64_t)i * l->dynamic_size, entry, l->dynamic_size))
 		return false;
+	*tag = number(f, entry, l->word);
+	*value = number(f, entry + l->word, l->word);
+	return *tag != DT_NULL;
+}
+
+/* Only a shared object has a name: the loader, started by hand, against a static-PIE program. */
+static bool has_soname(const struct file *f, const struct segment *dynamic)
+{
+	uint64_t tag, value;
+
+	for (unsigned i = 0; read_dynamic(f, dynamic, i, &tag, &value); i++)
+		if (tag == DT_SONAME)
+			return true;
+	return false;
+}
+
+static bool read_linkage(const struct file *f, enum elf_linkage *out)
+{
+	unsigned n = segments(f);
+	struct segment s;
+
 	*out = ELF_STATIC;
-	for (; n > 0; n--, at += l->segment_size) {
-		if (!f->read(f->from, at, segment, l->segment_size))
+	for (unsigned i = 0; i < n; i++) {
+		if (!read_segment(f, i, &s))
 			return false;
-		switch (number(f, segment, 4)) {
-		case PT_INTERP:
+		if (s.type == PT_INTERP) {
 			*out = ELF_DYNAMIC;
 			return true;
-		case PT_DYNAMIC:
-			*out = has_soname(f, segment) ? ELF_DYNAMIC : ELF_STATIC_PIE;
-			break;
 		}
+		if (s.type == PT_DYNAMIC)
+			*out = has_soname(f, &s) ? ELF_DYNAMIC : ELF_STATIC_PIE;
 	}
-	return true;
+	return n > 0;
 }
 
 bool elf_read(elf_reader *read, const void *from, struct elf *out)
 {
-	struct file f = {.read = read, .from = from};
-	unsigned char header[sizeof(Elf64_Ehdr)];
-	unsigned type;
+	struct file f;
 
-	if (!read(from, 0, header, EI_NIDENT) || memcmp(header, ELFMAG, SELFMAG) != 0 ||
-	    (header[EI_CLASS] != ELFCLASS32 && header[EI_CLASS] != ELFCLASS64) ||
-	    (header[EI_DATA] != ELFDATA2LSB && header[EI_DATA] != ELFDATA2MSB))
+	if (!open_file(read, from, &f))
 		return false;
-	f.layout = header[EI_CLASS] == ELFCLASS64 ? &layout_64 : &layout_32;
-	f.big_endian = header[EI_DATA] == ELFDATA2MSB;
-	if (!read(from, 0, header, f.layout->header_size))
-		return false;
-	type = (unsigned)number(&f, header + offsetof(Elf64_Ehdr, e_type), 2);
-	if (type != ET_EXEC && type != ET_DYN)
-		return false;
-	out->machine = (unsigned)number(&f, header + offsetof(Elf64_Ehdr, e_machine), 2);
-	out->bits = header[EI_CLASS] == ELFCLASS64 ? 64 : 32;
+	out->machine = (unsigned)header_number(&f, offsetof(Elf64_Ehdr, e_machine), 2);
+	out->bits = f.header[EI_CLASS] == ELFCLASS64 ? 64 : 32;
 	out->big_endian = f.big_endian;
-	return read_linkage(&f, header, &out->linkage);
+	return read_linkage(&f, &out->linkage);
+}
+
+/* The name at offset at, of at most n bytes with its NUL. In blocks, at the file's end byte by byte. */
+static bool read_name(const struct file *f, uint64_t at, uint64_t n, char name[ELF_NAME_MAX])
+{
+	size_t step;
+
+	for (size_t i = 0; i < n && i < ELF_NAME_MAX; i += step) {
+		step = n - i < NAME_BLOCK ? (size_t)(n - i) : NAME_BLOCK;
+		if (!f->read(f->from, at + i, (unsigned char *)name + i, step)) {
+			step = 1;
+			if (!f->read(f->from, at + i, (unsigned char *)name + i, step))
+				return false;
+		}
+		if (memchr(name + i, '\0', step))
+			return name[0] != '\0';
+	}
+	return false;
+}
+
+/* Where in the file the byte at that address is. */
+static bool in_file(const struct file *f, uint64_t address, uint64_t *at)
+{
+	unsigned n = segments(f);
+	struct segment s;
+
+	for (unsigned i = 0; i < n && read_segment(f, i, &s); i++) {
+		if (s.type == PT_LOAD && address >= s.address && address - s.address < s.n) {
+			*at = s.at + (address - s.address);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void visit_dynamic(const struct file *f, const struct segment *dynamic, const struct elf_visitor *v)
+{
+	uint64_t tag, value, table = 0, strings, size = 0;
+	char name[ELF_NAME_MAX];
+
+	for (unsigned i = 0; read_dynamic(f, dynamic, i, &tag, &value); i++) {
+		if (tag == DT_STRTAB)
+			table = value;
+		else if (tag == DT_STRSZ)
+			size = value;
+		else if ((tag == DT_AUDIT || tag == DT_DEPAUDIT) && v->audit)
+			v->audit(v->context);
+	}
+	if (!v->needed || !in_file(f, table, &strings))
+		return;
+	for (unsigned i = 0; read_dynamic(f, dynamic, i, &tag, &value); i++)
+		if (tag == DT_NEEDED && value < size && read_name(f, strings + value, size - value, name))
+			v->needed(v->context, name);
+}
+
+/* From the section headers, which tell constants from code and from unwinding tables best. false: there are none. */
+static bool visit_sections(const struct file *f, const struct elf_visitor *v)
+{
+	const struct layout *l = f->layout;
+	uint64_t table = header_number(f, l->shoff, l->word);
+	unsigned n = (unsigned)header_number(f, l->shnum, 2);
+	unsigned char block[16 * sizeof(Elf64_Shdr)];
+	bool any = false;
+
+	if (!table || n > SECTION_MAX || header_number(f, l->shentsize, 2) != l->section_size)
+		return false;
+	for (unsigned i = 0; i < n; i++) {
+		const unsigned char *s = block + (size_t)(i % 16) * l->section_size;
+		size_t left = n - i < 16 ? n - i : 16;
+
+		if (i % 16 == 0 &&
+		    !f->read(f->from, table + (uint64_t)i * l->section_size, block, left * l->section_size))
+			break;
+		if (number(f, s + 4, 4) != SHT_PROGBITS || number(f, s + l->sh_flags, l->word) != SHF_ALLOC)
+			continue;
+		any = true;
+		v->constants(v->context, number(f, s + l->sh_offset, l->word), number(f, s + l->sh_size, l->word));
+	}
+	return any;
+}
+
+/* The segments that are loaded, those to be written to or the others. */
+static void visit_loads(const struct file *f, bool writable, void *context,
+			void (*visit)(void *context, uint64_t at, uint64_t n))
+{
+	unsigned n = segments(f);
+	struct segment s;
+
+	for (unsigned i = 0; i < n && read_segment(f, i, &s); i++)
+		if (s.type == PT_LOAD && writable == ((s.flags & PF_W) != 0))
+			visit(context, s.at, s.n);
+}
+
+bool elf_visit(elf_reader *read, const void *from, const struct elf_visitor *v)
+{
+	char name[ELF_NAME_MAX];
+	struct segment s;
+	struct file f;
+
+	if (!open_file(read, from, &f) || segments(&f) == 0)
+		return false;
+	if (v->interpreter && find_segment(&f, PT_INTERP, &s) && read_name(&f, s.at, s.n, name))
+		v->interpreter(v->context, name);
+	if ((v->needed || v->audit) && find_segment(&f, PT_DYNAMIC, &s))
+		visit_dynamic(&f, &s, v);
+	if (v->constants && !visit_sections(&f, v))
+		visit_loads(&f, false, v->context, v->constants);
+	if (v->data)
+		visit_loads(&f, true, v->context, v->data);
+	return true;
 }
 
 bool elf_same_machine(const struct elf *a, const struct elf *b)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finding libmtls-run.so and mtls-cred; see library.h. In a build they are
- * beside mtls-run; installed, the library is in ../lib/mtls-run or ../lib.
+ * Finding libmtls-run.so, libmtls-audit.so and mtls-cred; see library.h. In a build they are
+ * beside mtls-run; installed, the libraries are in ../lib/mtls-run or ../lib.
  */
 #include "launcher/run/library.h"
 
@@ -15,6 +15,7 @@
 #include "launcher/run/say.h"
 
 #define LIBRARY    "libmtls-run.so"
+#define AUDIT      "libmtls-audit.so"
 #define SEPARATORS " :\t\n\v\f\r" /* of LD_PRELOAD: glibc splits at blank and colon, musl at any white space */
 
 /* The folder of this program, links resolved; NULL: errno. Without /proc, by the name that it was started with. */
@@ -27,6 +28,11 @@ static char *own_folder(void)
 	if (path)
 		*strrchr(path, '/') = '\0';
 	return path;
+}
+
+static int open_file(const char *path)
+{
+	return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 }
 
 /* A descriptor of the first of the places that has a library, else -1. *path is that place, or the last one. */
@@ -42,7 +48,7 @@ static int open_library(const char *folder, char **path)
 		free(*path);
 		*path = up ? text("%.*s%s/" LIBRARY, (int)(up - folder), folder, places[i] + 3)
 			   : text("%s/" LIBRARY, folder);
-		fd = open(*path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+		fd = open_file(*path);
 		if (fd >= 0 || (errno != ENOENT && errno != ENOTDIR))
 			break;
 	}
@@ -78,6 +84,8 @@ bool library_find(struct library *out)
 		ok = true;
 	if (fd >= 0)
 		close(fd);
+	if (out->path)
+		out->audit = text("%.*s" AUDIT, (int)(strrchr(out->path, '/') + 1 - out->path), out->path);
 	out->cred = text("%s/mtls-cred", folder);
 	free(folder);
 	if (!ok)
@@ -85,39 +93,65 @@ bool library_find(struct library *out)
 	return ok;
 }
 
-static bool listed(const char *list, const char *path)
+static bool listed(const char *list, const char *separators, const char *path)
 {
 	size_t n = strlen(path);
 
 	while (*list) {
-		size_t word = strcspn(list, SEPARATORS);
+		size_t word = strcspn(list, separators);
 
 		if (word == n && memcmp(list, path, n) == 0)
 			return true;
 		list += word;
-		list += strspn(list, SEPARATORS);
+		list += strspn(list, separators);
 	}
 	return false;
 }
 
-void library_preload(const struct library *l)
+static void append(const char *variable, const char *separators, const char *path)
 {
-	const char *before = getenv("LD_PRELOAD");
+	const char *before = getenv(variable);
 	char *value;
 
-	if (before && listed(before, l->path))
+	if (before && listed(before, separators, path))
 		return;
-	value = before && *before ? text("%s:%s", before, l->path) : text("%s", l->path);
-	if (setenv("LD_PRELOAD", value, 1) != 0) {
+	value = before && *before ? text("%s:%s", before, path) : text("%s", path);
+	if (setenv(variable, value, 1) != 0) {
 		say("out of memory");
 		exit(RUN_FAILED);
 	}
 	free(value);
 }
 
+void library_preload(const struct library *l)
+{
+	append("LD_PRELOAD", SEPARATORS, l->path);
+}
+
+bool library_audit(const struct library *l)
+{
+	int fd = open_file(l->audit);
+	struct elf elf;
+	bool ok = false;
+
+	if (fd < 0)
+		say("%s: --audit needs it, and it cannot be read (%s); install mtls-run again, or run make", l->audit,
+		    strerror(errno));
+	else if (!elf_read(elf_from_file, &fd, &elf) || !elf_same_machine(&elf, &l->elf))
+		say("%s: this is not the library that --audit needs; install mtls-run again, or run make", l->audit);
+	else
+		ok = true;
+	if (fd >= 0)
+		close(fd);
+	if (ok)
+		append("LD_AUDIT", ":", l->audit);
+	return ok;
+}
+
 void library_free(struct library *l)
 {
 	free(l->path);
+	free(l->audit);
 	free(l->cred);
 	memset(l, 0, sizeof(*l));
 }

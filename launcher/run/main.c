@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "launcher/run/credential.h"
+#include "launcher/run/explain.h"
 #include "launcher/run/library.h"
 #include "launcher/run/options.h"
 #include "launcher/run/program.h"
@@ -43,12 +44,16 @@ static bool prepare(const struct options *o, const struct program *p)
 	if (!library_find(&library))
 		return false;
 	obstacle = reach_obstacle(o->program, p, &library.elf);
+	if (!obstacle && o->strict)
+		obstacle = reach_inside(p);
 	if (obstacle && o->strict) {
 		say("%s (refused because of --strict)", obstacle);
 		goto out;
 	}
-	if (!credential_check(library.cred, &log))
+	if ((o->audit && !library_audit(&library)) || !credential_check(library.cred, &log))
 		goto out;
+	if (!obstacle && log >= MTLS_LOG_WARN) /* where nobody is told it is not worth the milliseconds */
+		obstacle = reach_inside(p);
 	if (obstacle && log >= MTLS_LOG_WARN)
 		say("%s", obstacle);
 	library_preload(&library);
@@ -102,7 +107,7 @@ int main(int argc, char **argv)
 	switch (options_read(argc, argv, &o)) {
 	case OPTIONS_RUN:
 		if (options_apply(&o))
-			status = run(&o);
+			status = o.explain ? explain(&o) : run(&o);
 		break;
 	case OPTIONS_DONE:
 		status = EXIT_SUCCESS;

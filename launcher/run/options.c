@@ -63,7 +63,9 @@ static const char help[] = "Usage: mtls-run [OPTION...] [--] PROGRAM [ARG...]\n"
 			   "      --only-if WORD    only to servers that are verified, or with tls1.3\n"
 			   "      --log FILE        append log lines to FILE; -v: all decisions; -q: none\n"
 			   "      --strict          refuse what mtls-run cannot reach, else it only warns\n"
+			   "      --audit           also reach what is loaded with RTLD_DEEPBIND\n"
 			   "      --disable         run PROGRAM as if mtls-run were not there\n"
+			   "      --explain         run nothing; tell what is reached: 0 all, 1 some, 2 none\n"
 			   "      --help, --version\n"
 			   "\n"
 			   "  mtls-run curl https://device.example/\n"
@@ -128,9 +130,11 @@ static bool take(struct options *o, int what, char *const argv[])
 	case AGENT:
 		return fail("--agent is not in this version");
 	case AUDIT:
-		return fail("--audit is not in this version");
+		o->audit = true;
+		return true;
 	case EXPLAIN:
-		return fail("--explain is not in this version");
+		o->explain = true;
+		return true;
 	case '?':
 	case ':':
 		return refuse(what, argv);

@@ -25,7 +25,7 @@ enum {
 struct options {
 	char *value[OPTION_VALUES]; /* NULL: not given; lists are joined with commas; owned */
 	const char *level;          /* of the log; NULL: not given */
-	bool strict, disable;
+	bool strict, disable, audit, explain;
 	char **program; /* argv of the program, borrowed, with at least one word */
 };
 

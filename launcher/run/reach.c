@@ -6,6 +6,7 @@
 #include "launcher/run/reach.h"
 
 #include <endian.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "launcher/run/fingerprint.h"
+#include "launcher/run/known.h"
 #include "launcher/run/say.h"
 
 /* Programs that start another one without our environment: always (no options), or with one of these. */
@@ -89,6 +92,45 @@ static const char *secure_because(const char *image)
 	return NULL;
 }
 
+static char *who_of(const struct program *p)
+{
+	return strcmp(p->path, p->image) == 0 ? text("%s", p->path) : text("%s (run by %s)", p->path, p->image);
+}
+
+/* Java's launcher has nothing inside, but this. */
+static void look_for_java(void *context, const char *name)
+{
+	bool *java = context;
+
+	*java = *java || strcmp(name, "libjli.so") == 0;
+}
+
+char *reach_inside(const struct program *p)
+{
+	bool cut, java = false;
+	struct elf_visitor needed = {.context = &java, .needed = look_for_java};
+	enum flavour flavour = FLAVOUR_NONE;
+	const char *name;
+	char *who, *sentence;
+	int fd = p->image ? open(p->image, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
+
+	if (fd < 0)
+		return NULL;
+	elf_visit(elf_from_file, &fd, &needed);
+	if (!java)
+		flavour = fingerprint(fd, FINGERPRINT_QUICK, &cut);
+	close(fd);
+	if (!java && flavour == FLAVOUR_NONE)
+		return NULL;
+	name = java ? "Java" : flavour_name(flavour);
+	who = who_of(p);
+	sentence = text("%s has TLS of its own inside%s%s%s, so the certificate cannot reach it; %s", who,
+			flavour == FLAVOUR_UNKNOWN ? "" : " (", flavour == FLAVOUR_UNKNOWN ? "" : name,
+			flavour == FLAVOUR_UNKNOWN ? "" : ")", known_remedy(name, p->image));
+	free(who);
+	return sentence;
+}
+
 char *reach_obstacle(char *const argv[], const struct program *p, const struct elf *library)
 {
 	const struct wrapper *wrapper = find_wrapper(argv);
@@ -104,12 +146,12 @@ char *reach_obstacle(char *const argv[], const struct program *p, const struct e
 			    argv[0]);
 	if (!p->image)
 		return NULL;
-	who = strcmp(p->path, p->image) == 0 ? text("%s", p->path) : text("%s (run by %s)", p->path, p->image);
+	who = who_of(p);
 	because = secure_because(p->image);
 	if (!elf_same_machine(&p->elf, library))
 		obstacle = text("%s is built for %s and mtls-run for %s; use the mtls-run of that architecture", who,
 				elf_machine_name(&p->elf), elf_machine_name(library));
-	else if (p->elf.linkage != ELF_DYNAMIC)
+	else if (p->elf.linkage != ELF_DYNAMIC && !(obstacle = reach_inside(p)))
 		obstacle = text("%s is linked statically%s, so the certificate cannot reach it; use a dynamically "
 				"linked build of it",
 				who, p->elf.linkage == ELF_STATIC_PIE ? " (static-PIE)" : "");

@@ -15,11 +15,11 @@ setup() {
 }
 
 own() {
-	"${via[@]}" "$BUILD/tests/own" "$1" "$port" "${own[@]}"
+	"${via[@]}" "$probes/own" "$1" "$port" "${own[@]}"
 }
 
 reuse() {
-	"${via[@]}" "$BUILD/tests/reuse" "$@"
+	"${via[@]}" "$probes/reuse" "$@"
 }
 
 # words KEY...: the last line of the log
@@ -144,7 +144,7 @@ test_error_queue_after_a_decision() {
 		for scenario in none ctx-cb=e+client-cb=e; do
 			attempt plain own $scenario
 			mv out without
-			attempt bare env "$setting" "$BUILD/tests/own" $scenario "$port" "${own[@]}"
+			attempt bare env "$setting" "$probes/own" $scenario "$port" "${own[@]}"
 			expect_rc 0
 			cmp -s out without || fail "$setting: $(diff without out | tr '\n' ' ')"
 			expect_seen subject=

@@ -101,14 +101,14 @@ hooks() {
 	"${via[@]}" "$BUILD/tests/hooks" "$port"
 }
 
-# Each hook in success and failure: result, errno, h_errno, dlerror, OpenSSL's queue.
+# Each hook in success and failure: result, errno, h_errno, dlerror, OpenSSL's queue. GnuTLS's: 51-gnutls-own.sh.
 test_state_after_each_hook() {
 	local name setting
 	server_use ask
 	attempt plain hooks
 	expect_rc 0
 	mv out without
-	sed -n 's/^MTLS_HOOK[A-Z_]*([^,]*, *\([a-zA-Z0-9_]*\),.*/\1/p' "$TOP/shim/hooks.def" >names
+	sed -n 's/^MTLS_HOOK[A-Z_]*([^,]*, *\([a-zA-Z0-9_]*\),.*/\1/p' "$TOP/shim/hooks.def" | grep -v '^gnutls_' >names
 	[ "$(wc -l <names)" -ge 10 ] || fail "shim/hooks.def has another form"
 	while read -r name; do
 		grep -q "^$name " without || fail "hooks.c does not call $name"

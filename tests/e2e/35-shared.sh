@@ -15,7 +15,7 @@ setup() {
 }
 
 shared() {
-	"${via[@]}" "$BUILD/tests/shared" "$1" "$port" "${@:2}"
+	"${via[@]}" "$probes/shared" "$1" "$port" "${@:2}"
 }
 
 # words KEY...: the last line of the log

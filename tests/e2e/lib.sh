@@ -14,8 +14,10 @@
 #   expect_seen KEY=VALUE...         the next line in our server's log
 #   expect_none                      there is no next line
 #   fail WHY, skip WHY, require CLIENT
+#   debian VERB...                   packaging/debian.sh, with the caller's cache and way to the network
 
 cred=$PKI/device
+probes=$BUILD/tests
 via=()       # goes before a client's program
 as_nobody=() # goes before that
 rc=0
@@ -32,6 +34,12 @@ fail() {
 skip() {
 	echo "$*" >"$T/why"
 	exit 77
+}
+
+debian() {
+	local ours
+	mapfile -t ours <"$WORK/caller"
+	timeout 600 env "${ours[@]}" "$TOP/packaging/debian.sh" "$@"
 }
 
 require() {

@@ -69,7 +69,7 @@ curl_to() {
 }
 
 get() {
-	"${via[@]}" "$BUILD/tests/get" "$@"
+	"${via[@]}" "$probes/get" "$@"
 }
 
 # python_unverified PORT CA NAME: has the CA and does not check

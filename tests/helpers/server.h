@@ -2,7 +2,7 @@
 /*
  * The test server's parts: what it was told (options), one connection with what
  * was seen of it, and who does what with one. server.c listens, server_tls.c shakes
- * hands, server_io.c reads and writes, server_http.c and server_h2.c talk, and
+ * hands, server_io.c reads and writes, server_http.c, server_h2.c and server_ldap.c talk, and
  * server_log.c writes the line that tests assert.
  */
 #ifndef MTLS_TESTS_SERVER_H
@@ -91,6 +91,8 @@ void io_close(struct connection *, bool sound);
 
 void http_serve(struct connection *);
 void h2_serve(struct connection *);
+/* http_serve hands over a client that speaks LDAP. */
+void ldap_serve(struct connection *);
 
 /* Writes the connection's line, once. */
 void log_seen(struct connection *);

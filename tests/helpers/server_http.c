@@ -103,6 +103,13 @@ void http_serve(struct connection *c)
 	bool go_on = true;
 	size_t n;
 
+	while (c->in_length == 0)
+		if (!io_fill(c))
+			return;
+	if (c->in[0] == 0x30) { /* the start of an LDAP message; no method starts with a zero */
+		ldap_serve(c);
+		return;
+	}
 	while (go_on && (n = read_line(c)) != 0)
 		if (!(has(c, n, " HTTP/1.") ? answer_http(c, &go_on) : answer_line(c, &go_on)))
 			return;

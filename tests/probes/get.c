@@ -5,7 +5,7 @@
  *
  *   address=A          connect there (127.0.0.1)
  *   lookup=FUNCTION:N  look N up first, and connect to what it gives; may be repeated
- *   sni=N verify=N     names told to libssl
+ *   sni=N verify=N     names told to libssl; verify: or an address
  *   own-bio dup        libssl does not learn the descriptor; the descriptor is another than the one that connected
  *   unix               the connection is a Unix socket, at whose other end a child passes everything on
  *   again              connect twice, the second time to an address where nobody is
@@ -192,6 +192,15 @@ static int connected(const struct options *o)
 	return fd;
 }
 
+/* SSL_set1_host knows addresses only from 3.0 on. */
+static bool verify_address(SSL *ssl, const char *address)
+{
+	struct in_addr figures;
+
+	return inet_pton(AF_INET, address, &figures) == 1 &&
+	       X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), address) == 1;
+}
+
 static void get(const struct options *o)
 {
 	SSL_CTX *ctx = context(o);
@@ -200,7 +209,7 @@ static void get(const struct options *o)
 
 	if (o->sni && SSL_set_tlsext_host_name(ssl, o->sni) != 1)
 		die("no SNI");
-	if (o->verify && SSL_set1_host(ssl, o->verify) != 1)
+	if (o->verify && !verify_address(ssl, o->verify) && SSL_set1_host(ssl, o->verify) != 1)
 		die("no name");
 	if (o->own_bio) {
 		BIO *bio = own_bio(&fd);

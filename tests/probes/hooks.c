@@ -19,8 +19,8 @@ static in_port_t port;
 static void before(void)
 {
 	ERR_clear_error();
-	ERR_raise(ERR_LIB_USER, 101);
-	ERR_raise(ERR_LIB_USER, 102);
+	queue_error(101);
+	queue_error(102);
 	h_errno = 77;
 	if (dlopen("/nonexistent/library", RTLD_NOW))
 		die("loaded a library that does not exist");
@@ -104,6 +104,35 @@ static void call_libc(void)
 	call_gethostbyname("small buffer", "localhost", 8);
 }
 
+static void call_dlsym(const char *how, void *handle, const char *name)
+{
+	void *found;
+
+	before();
+	found = dlsym(handle, name);
+	after("dlsym", how, found != NULL);
+}
+
+static void call_loader(void)
+{
+	void *all = dlopen(NULL, RTLD_LAZY), *libssl = dlopen("libssl.so.3", RTLD_LAZY | RTLD_NOLOAD);
+
+	if (!libssl)
+		libssl = dlopen("libssl.so.1.1", RTLD_LAZY | RTLD_NOLOAD);
+	if (!all || !libssl)
+		die("no handles");
+	call_dlsym("works", all, "malloc");
+	call_dlsym("fails", all, "no_such_function");
+	call_dlsym("in any", RTLD_DEFAULT, "malloc");
+	call_dlsym("in none", RTLD_DEFAULT, "SSL_no_such_function");
+	call_dlsym("after it", RTLD_NEXT, "malloc");
+	call_dlsym("not after it", RTLD_NEXT, "SSL_no_such_function");
+	call_dlsym("of ours", libssl, "SSL_CTX_new");
+	call_dlsym("of ours, again", libssl, "SSL_set_cert_cb");
+	call_dlsym("almost", libssl, "SSL_CTX_ne");
+	call_dlsym("of another", libssl, "gnutls_init");
+}
+
 /* --- libssl ---------------------------------------------------------------------- */
 
 static int cert_cb(SSL *ssl, void *arg)
@@ -128,6 +157,12 @@ static SSL_CTX *call_new(const char *how, const SSL_METHOD *method)
 	return ctx;
 }
 
+#if OPENSSL_VERSION_NUMBER < 0x30000000
+static void call_new_ex(const char *how, const char *properties, const SSL_METHOD *method)
+{
+	(void)how, (void)properties, (void)method; /* 1.1.1 has none */
+}
+#else
 static void call_new_ex(const char *how, const char *properties, const SSL_METHOD *method)
 {
 	SSL_CTX *ctx;
@@ -137,6 +172,7 @@ static void call_new_ex(const char *how, const char *properties, const SSL_METHO
 	after("SSL_CTX_new_ex", how, ctx != NULL);
 	SSL_CTX_free(ctx);
 }
+#endif
 
 static void call_setters(SSL_CTX *ctx)
 {
@@ -176,6 +212,7 @@ int main(int argc, char *argv[])
 	port = htons((uint16_t)atoi(argv[1]));
 	SSL_CTX_free(context_new()); /* libssl's own start has its own effects */
 	call_libc();
+	call_loader();
 	ctx = call_new("works", TLS_client_method());
 	call_setters(ctx);
 	SSL_CTX_free(ctx);

@@ -50,7 +50,7 @@ static int cert_cb(SSL *ssl, void *arg)
 	case 'f':
 		return 0;
 	case 'e':
-		ERR_raise(ERR_LIB_USER, 101);
+		queue_error(101);
 		return 1;
 	default:
 		printf("has=%d ", SSL_get_certificate(ssl) != NULL);
@@ -73,7 +73,7 @@ static int client_cb(SSL *ssl, X509 **cert, EVP_PKEY **key)
 	case 'f':
 		return 1; /* "here it is", and nothing there */
 	case 'e':
-		ERR_raise(ERR_LIB_USER, 102);
+		queue_error(102);
 		return 0;
 	default:
 		return 0;

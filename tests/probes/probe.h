@@ -25,6 +25,12 @@ static inline void die(const char *why)
 	exit(3);
 }
 
+/* An error of the program's own in libssl's queue; ERR_raise is not in 1.1.1. */
+static inline void queue_error(int reason)
+{
+	ERR_put_error(ERR_LIB_USER, 0, reason, __FILE__, __LINE__);
+}
+
 static inline int connect_to(const char *address, const char *port)
 {
 	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};

@@ -236,6 +236,7 @@ static void run_server(SSL_CTX *ctx)
 {
 	SSL_CTX *serving = SSL_CTX_new(TLS_server_method());
 	SSL *client = ssl_new(ctx), *server;
+	X509 *peer;
 	BIO *a, *b;
 	int done = 0;
 
@@ -252,8 +253,9 @@ static void run_server(SSL_CTX *ctx)
 	SSL_set_accept_state(server);
 	for (int i = 0; i < 20; i++)
 		done = (SSL_do_handshake(client) == 1) + (SSL_do_handshake(server) == 1);
-	printf("done=%d calls=%d peer=%d verify=%ld\n", done, calls, SSL_get0_peer_certificate(server) != NULL,
-	       SSL_get_verify_result(server));
+	peer = SSL_get_peer_certificate(server);
+	printf("done=%d calls=%d peer=%d verify=%ld\n", done, calls, peer != NULL, SSL_get_verify_result(server));
+	X509_free(peer);
 	SSL_free(client);
 	SSL_free(server);
 	SSL_CTX_free(serving);

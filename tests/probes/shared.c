@@ -134,11 +134,12 @@ static void use(SSL *ssl, const char *cert, const char *key)
 static void print_server(const SSL *client)
 {
 	char name[300] = "none";
-	X509 *peer = SSL_get0_peer_certificate(client);
+	X509 *peer = SSL_get_peer_certificate(client);
 
 	if (peer)
 		X509_NAME_oneline(X509_get_subject_name(peer), name, sizeof(name));
 	printf("server=%s finished=%d\n", name, SSL_is_init_finished(client));
+	X509_free(peer);
 }
 
 static void run_role(SSL_CTX *client_only)

@@ -232,6 +232,7 @@ static struct mtls_blocks blocks;
 static struct mtls_error error;
 static struct mtls_identity *identity;
 static bool prompted;
+static void (*witness)(enum mtls_reason); /* is told what came of each load: test_gnutls_identity.c's second parser */
 
 static inline int note_prompt(UI *ui)
 {
@@ -277,13 +278,17 @@ static inline void teardown(void)
 static inline enum mtls_reason load_with(const struct mtls_crypto *c, struct mtls_bytes pass)
 {
 	struct mtls_files files = {.file = {[MTLS_CERT] = {.data = cert.b}, [MTLS_KEY] = {.data = key.b}}};
+	enum mtls_reason r;
 
 	files.file[MTLS_PASS] = (struct mtls_file){.data = pass};
 	files.file[MTLS_CONF].how = MTLS_FILE_NONE;
 	ck_assert_str_eq(mtls_reason_word(mtls_credential_scan(&files, &blocks, &error)), "usable");
 	mtls_identity_free(c, identity);
 	identity = (void *)"not touched";
-	return mtls_identity_load(c, &blocks, &identity, &error);
+	r = mtls_identity_load(c, &blocks, &identity, &error);
+	if (witness)
+		witness(r);
+	return r;
 }
 
 static inline enum mtls_reason load(const char *pass)

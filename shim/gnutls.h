@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The GnuTLS adapter, inside: one table of functions for each libgnutls in the process, and what we keep for its
+ * sessions and credentials. gnutls_library.c makes the table, gnutls_identity.c parses, gnutls_attach.c hooks and
+ * chains callbacks, gnutls_request.c answers a request. Names of ours begin with gtls_, because gnutls_ is GnuTLS's own.
+ */
+#ifndef MTLS_SHIM_GNUTLS_H
+#define MTLS_SHIM_GNUTLS_H
+
+#include "core/credential.h"
+#include "core/signature.h"
+#include "shim/hooks.h"
+#include "shim/library.h"
+
+#include <gnutls/abstract.h>
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <stdatomic.h>
+
+#define GTLS_SUBJECT_MAX 512
+
+/* One libgnutls (3.6.3 or newer). Made once and never freed; it stays loaded. */
+struct gtls {
+	struct library is; /* supported: every function below was found; else only the hooks' own are there */
+	struct {
+#define MTLS_GNUTLS(name) __typeof__(&name) name;
+#include "shim/gnutls.def"
+#undef MTLS_GNUTLS
+	} f;
+};
+
+extern const struct family gtls_family;
+
+/*
+ * Certificate and key as GnuTLS takes them; immutable once made, shared by threads and sessions. It is counted apart
+ * from generations, because GnuTLS borrows it as long as the session lives.
+ */
+struct gtls_identity {
+	atomic_uint references;
+	gnutls_pcert_st cert[MTLS_CHAIN_MAX]; /* leaf first */
+	gnutls_datum_t issuer[MTLS_CHAIN_MAX]; /* DER of each one's issuer name */
+	unsigned n_certs;
+	gnutls_privkey_t key; /* NULL with an agent */
+	enum mtls_key_type type;
+	char subject[GTLS_SUBJECT_MAX]; /* RFC 4514, printable ASCII, cut with "..." if longer: as host/identity.h's */
+	char sha256[65];                /* of the leaf's DER, lower-case hex */
+};
+
+/*
+ * MTLS_USABLE and *out with one reference; else the first broken word that holds and *out NULL. The same words as
+ * host/identity.c for the same bytes, but where GnuTLS cannot do what libcrypto can (key-unsupported). Never prompts.
+ */
+enum mtls_reason gtls_identity_load(const struct gtls *, const struct mtls_blocks *, struct gtls_identity **out,
+				    struct mtls_error *);
+void gtls_identity_keep(struct gtls_identity *);
+/* Drops a reference; the last one wipes and frees. NULL is allowed. */
+void gtls_identity_drop(const struct gtls *, struct gtls_identity *);
+
+#endif

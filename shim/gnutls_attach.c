@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Attaches to GnuTLS: notes sessions and credentials when they are made and what the program tells them, and sets our
+ * retrieve function before each handshake, in front of which the program's own is asked. A retrieve function hides the
+ * certificates in the credentials: where the program has one there, ours is not set, or taken back. What is answered
+ * stands in gnutls_request.c.
+ */
+#include "shim/gnutls_records.h"
+
+#include "shim/cancel.h"
+#include "shim/log.h"
+#include "shim/shim.h"
+
+#include <errno.h>
+#include <string.h>
+
+static struct records sessions = {.size = sizeof(struct gtls_session)};
+static struct records credentials = {.size = sizeof(struct gtls_credentials)};
+
+struct gtls_session *gtls_session_of(gnutls_session_t session)
+{
+	return (struct gtls_session *)records_find(&sessions, session);
+}
+
+static struct gtls_credentials *credentials_of(gnutls_certificate_credentials_t object)
+{
+	return (struct gtls_credentials *)records_find(&credentials, object);
+}
+
+const struct gtls *gtls_of(const struct gtls_session *session, struct origin from)
+{
+	return session ? session->library : (const struct gtls *)library_of_caller(&gtls_family, from);
+}
+
+/* --- the retrieve function ----------------------------------------------------- */
+
+/* GnuTLS asks it only where the server has asked. The program's own answer comes first, an error of it too. */
+static int on_retrieve(gnutls_session_t object, const struct gnutls_cert_retr_st *info, gnutls_pcert_st **certs,
+		       unsigned *n_certs, gnutls_ocsp_data_st **ocsp, unsigned *n_ocsp, gnutls_privkey_t *key,
+		       unsigned *flags)
+{
+	struct gtls_question q = {object, info, certs, n_certs, ocsp, n_ocsp, key, flags};
+	struct gtls_credentials *own = credentials_of(info->cred);
+	struct gtls_session *session = gtls_session_of(object);
+	int ret = own ? gtls_ask_own(own, &q) : 0, before;
+
+	if (ret < 0 || !session)
+		return ret;
+	before = shim_hold_cancel();
+	if (*n_certs)
+		gtls_tell_own(session);
+	else
+		gtls_answer(session, &q);
+	shim_restore_cancel(before);
+	return ret;
+}
+
+static void set_own(const struct gtls_credentials *own, gnutls_certificate_credentials_t object)
+{
+	const struct gtls *library = own->library;
+
+	switch (atomic_load(&own->version)) {
+	case 1:
+		library->f.gnutls_certificate_set_retrieve_function(object, atomic_load(&own->own1));
+		break;
+	case 2:
+		library->f.gnutls_certificate_set_retrieve_function2(object, atomic_load(&own->own2));
+		break;
+	case 3:
+		library->f.gnutls_certificate_set_retrieve_function3(object, atomic_load(&own->own3));
+		break;
+	default:
+		library->f.gnutls_certificate_set_retrieve_function3(object, NULL);
+	}
+}
+
+static bool has_static(const struct gtls *library, gnutls_certificate_credentials_t object)
+{
+	gnutls_datum_t der;
+
+	return library->f.gnutls_certificate_get_crt_raw(object, 0, 0, &der) >= 0;
+}
+
+static gnutls_certificate_credentials_t used_by(const struct gtls *library, gnutls_session_t session)
+{
+	void *object = NULL;
+
+	return library->f.gnutls_credentials_get(session, GNUTLS_CRD_CERTIFICATE, &object) >= 0 ? object : NULL;
+}
+
+/*
+ * Not for a session that takes raw public keys: with a retrieve function it would offer that type for itself too, and
+ * the server might choose it. Threads may share the credentials: ours is set before it counts as set, and setting it
+ * twice is harmless. A server's session only takes back what a client's on the same credentials left.
+ */
+static void arm(const struct gtls *library, gnutls_session_t object, struct gtls_session *session)
+{
+	gnutls_certificate_credentials_t used = used_by(library, object);
+	struct gtls_credentials *own = used ? credentials_of(used) : NULL;
+
+	if (!own)
+		return;
+	if (has_static(library, used)) {
+		if (atomic_exchange(&own->armed, false))
+			set_own(own, used);
+	} else if (session && (!session->raw || atomic_load(&own->version))) {
+		gtls_watch(session);
+		if (!atomic_load(&own->armed)) {
+			library->f.gnutls_certificate_set_retrieve_function3(used, on_retrieve);
+			atomic_store(&own->armed, true);
+		}
+	}
+}
+
+/* A certificate in the credentials is used without our being asked: its line follows when the handshake is over. */
+static void tell_static(struct gtls_session *session)
+{
+	const struct gtls *library = session->library;
+	gnutls_certificate_credentials_t used;
+
+	if (!log_wanted(MTLS_LOG_INFO) || !library->f.gnutls_certificate_client_get_request_status(session->session))
+		return;
+	used = used_by(library, session->session);
+	if (used && has_static(library, used))
+		gtls_tell_own(session);
+}
+
+/* In TLS 1.3 another gnutls_handshake only changes keys. */
+static bool is_request_over(struct gtls_session *session)
+{
+	bool again = session->shaken;
+
+	session->shaken = true;
+	return !again || session->library->f.gnutls_protocol_get_version(session->session) != GNUTLS_TLS1_3;
+}
+
+int hook_gnutls_handshake(struct origin from, gnutls_session_t object)
+{
+	struct gtls_session *session = gtls_session_of(object);
+	const struct gtls *library = gtls_of(session, from);
+	int ret, saved;
+
+	if (!library || !library->f.gnutls_handshake)
+		return GNUTLS_E_INTERNAL_ERROR;
+	if (library->is.supported && shim_active())
+		arm(library, object, session);
+	ret = library->f.gnutls_handshake(object);
+	saved = errno;
+	if (session && ret >= 0 && is_request_over(session))
+		tell_static(session);
+	errno = saved;
+	return ret;
+}
+
+int hook_gnutls_reauth(struct origin from, gnutls_session_t object, unsigned flags)
+{
+	struct gtls_session *session = gtls_session_of(object);
+	const struct gtls *library = gtls_of(session, from);
+	int ret, saved;
+
+	if (!library || !library->f.gnutls_reauth)
+		return GNUTLS_E_INTERNAL_ERROR;
+	if (library->is.supported && shim_active())
+		arm(library, object, session);
+	ret = library->f.gnutls_reauth(object, flags);
+	saved = errno;
+	if (session && ret >= 0)
+		tell_static(session);
+	errno = saved;
+	return ret;
+}
+
+/* --- sessions -------------------------------------------------------------------- */
+
+static void forget_session(struct gtls_session *session)
+{
+	struct gtls_identity *identity = session->identity;
+	const struct gtls *library = session->library;
+
+	records_remove(&sessions, &session->record);
+	gtls_identity_drop(library, identity);
+}
+
+static void note_session(const struct gtls *library, gnutls_session_t object, unsigned flags)
+{
+	struct gtls_session *session = gtls_session_of(object);
+
+	if (session) /* it went without our seeing it */
+		forget_session(session);
+	session = (struct gtls_session *)records_add(&sessions, object);
+	if (!session)
+		return;
+	session->library = library;
+	session->session = object;
+	session->datagram = flags & GNUTLS_DATAGRAM;
+	session->raw = flags & GNUTLS_ENABLE_RAWPK;
+	log_hook("gnutls_init");
+	generation_prime();
+}
+
+int hook_gnutls_init(struct origin from, gnutls_session_t *object, unsigned flags)
+{
+	const struct gtls *library = gtls_of(NULL, from);
+	int ret, saved;
+
+	if (!library || !library->f.gnutls_init)
+		return GNUTLS_E_INTERNAL_ERROR;
+	ret = library->f.gnutls_init(object, flags);
+	saved = errno;
+	if (ret >= 0 && !(flags & GNUTLS_SERVER) && library->is.supported && shim_active())
+		note_session(library, *object, flags);
+	errno = saved;
+	return ret;
+}
+
+/*
+ * The address may be another session's as soon as the real function has freed it, so the record goes before. The
+ * identity goes after: until then GnuTLS has it.
+ */
+void hook_gnutls_deinit(struct origin from, gnutls_session_t object)
+{
+	struct gtls_session *session = gtls_session_of(object);
+	const struct gtls *library = gtls_of(session, from);
+	struct gtls_identity *identity = session ? session->identity : NULL;
+	int saved;
+
+	if (session)
+		records_remove(&sessions, &session->record);
+	if (library && library->f.gnutls_deinit)
+		library->f.gnutls_deinit(object);
+	saved = errno;
+	if (identity)
+		gtls_identity_drop(library, identity);
+	errno = saved;
+}
+
+/* --- credentials ------------------------------------------------------------------ */
+
+int hook_gnutls_certificate_allocate_credentials(struct origin from, gnutls_certificate_credentials_t *object)
+{
+	const struct gtls *library = gtls_of(NULL, from);
+	struct gtls_credentials *own;
+	int ret, saved;
+
+	if (!library || !library->f.gnutls_certificate_allocate_credentials)
+		return GNUTLS_E_INTERNAL_ERROR;
+	ret = library->f.gnutls_certificate_allocate_credentials(object);
+	saved = errno;
+	if (ret >= 0 && library->is.supported && shim_active()) {
+		own = credentials_of(*object);
+		if (own) /* they went without our seeing it */
+			records_remove(&credentials, &own->record);
+		own = (struct gtls_credentials *)records_add(&credentials, *object);
+		if (own)
+			own->library = library;
+	}
+	errno = saved;
+	return ret;
+}
+
+void hook_gnutls_certificate_free_credentials(struct origin from, gnutls_certificate_credentials_t object)
+{
+	struct gtls_credentials *own = credentials_of(object);
+	const struct gtls *library = own ? own->library : gtls_of(NULL, from);
+
+	if (own)
+		records_remove(&credentials, &own->record);
+	if (library && library->f.gnutls_certificate_free_credentials)
+		library->f.gnutls_certificate_free_credentials(object);
+}
+
+/* The program's function stands in the record first, so that ours, if a handshake is just going on, finds it. */
+#define SETTER(name, number, type) \
+	void hook_##name(struct origin from, gnutls_certificate_credentials_t object, type *function) \
+	{ \
+		struct gtls_credentials *own = credentials_of(object); \
+		const struct gtls *library = own ? own->library : gtls_of(NULL, from); \
+\
+		if (own) { \
+			atomic_store(&own->own##number, function); \
+			atomic_store(&own->version, function ? number : 0); \
+			atomic_store(&own->armed, false); \
+		} \
+		if (library && library->f.name) \
+			library->f.name(object, function); \
+	}
+SETTER(gnutls_certificate_set_retrieve_function, 1, gnutls_certificate_retrieve_function)
+SETTER(gnutls_certificate_set_retrieve_function2, 2, gnutls_certificate_retrieve_function2)
+SETTER(gnutls_certificate_set_retrieve_function3, 3, gnutls_certificate_retrieve_function3)
+
+/* --- what the program tells of the server -------------------------------------------- */
+
+static bool is_ascii(const char *name, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (name[i] == 0 || (unsigned char)name[i] > 127)
+			return false;
+	return true;
+}
+
+/* As GnuTLS sends and compares it: IDNA. What cannot be kept is told, but not known. n == 0: it is taken back. */
+static void note_name(const struct gtls *library, struct gtls_name *into, const char *name, size_t n)
+{
+	gnutls_datum_t mapped = {NULL, 0};
+
+	into->told = n > 0;
+	into->text[0] = '\0';
+	if (!is_ascii(name, n)) {
+		if (library->f.gnutls_idna_map(name, (unsigned)n, &mapped, 0) < 0)
+			return;
+		name = (const char *)mapped.data;
+		n = mapped.size;
+	}
+	if (n < sizeof(into->text) && is_ascii(name, n)) {
+		memcpy(into->text, name, n);
+		into->text[n] = '\0';
+	}
+	if (mapped.data)
+		(*library->f.gnutls_free)(mapped.data);
+}
+
+int hook_gnutls_server_name_set(struct origin from, gnutls_session_t object, gnutls_server_name_type_t type,
+				const void *name, size_t n)
+{
+	struct gtls_session *session = gtls_session_of(object);
+	const struct gtls *library = gtls_of(session, from);
+	int ret;
+
+	if (!library || !library->f.gnutls_server_name_set)
+		return GNUTLS_E_INTERNAL_ERROR;
+	ret = library->f.gnutls_server_name_set(object, type, name, n);
+	if (session && ret >= 0)
+		note_name(library, &session->sni, n ? name : "", n);
+	return ret;
+}
+
+static void note_verify(struct gtls_session *session, const char *name, size_t n)
+{
+	struct mtls_addr address;
+
+	note_name(session->library, &session->verify, name, n);
+	session->verify_address = mtls_addr_parse(mtls_bytes_of(session->verify.text), &address);
+}
+
+void hook_gnutls_session_set_verify_cert(struct origin from, gnutls_session_t object, const char *name, unsigned flags)
+{
+	struct gtls_session *session = gtls_session_of(object);
+	const struct gtls *library = gtls_of(session, from);
+
+	if (session)
+		note_verify(session, name ? name : "", name ? strlen(name) : 0);
+	if (library && library->f.gnutls_session_set_verify_cert)
+		library->f.gnutls_session_set_verify_cert(object, name, flags);
+}
+
+/* GnuTLS takes one of them for the server's name. */
+static void note_typed(struct gtls_session *session, const gnutls_typed_vdata_st *data, unsigned n)
+{
+	struct mtls_addr address;
+	char text[MTLS_ADDR_TEXT];
+	const char *name = "";
+	size_t length = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (data[i].type == GNUTLS_DT_DNS_HOSTNAME && data[i].data) {
+			name = (const char *)data[i].data;
+			length = data[i].size ? strnlen(name, data[i].size) : strlen(name);
+		} else if (data[i].type == GNUTLS_DT_IP_ADDRESS && data[i].data) {
+			mtls_addr_set(&address, data[i].data, data[i].size, 0);
+			name = mtls_addr_print(&address, text);
+			length = strlen(name);
+		}
+	}
+	note_verify(session, name, length);
+}
+
+void hook_gnutls_session_set_verify_cert2(struct origin from, gnutls_session_t object, gnutls_typed_vdata_st *data,
+					  unsigned n, unsigned flags)
+{
+	struct gtls_session *session = gtls_session_of(object);
+	const struct gtls *library = gtls_of(session, from);
+
+	if (session)
+		note_typed(session, data, n);
+	if (library && library->f.gnutls_session_set_verify_cert2)
+		library->f.gnutls_session_set_verify_cert2(object, data, n, flags);
+}
+
+void hook_gnutls_transport_set_pull_function(struct origin from, gnutls_session_t object, gnutls_pull_func function)
+{
+	struct gtls_session *session = gtls_session_of(object);
+	const struct gtls *library = gtls_of(session, from);
+
+	if (session)
+		session->own_pull = true;
+	if (library && library->f.gnutls_transport_set_pull_function)
+		library->f.gnutls_transport_set_pull_function(object, function);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of functions of one libgnutls, and its parser (library.c finds which libgnutls a call means). */
+#include "shim/gnutls.h"
+
+#include "shim/dl.h"
+
+#include <string.h>
+
+static bool find_functions(struct gtls *library, void *handle)
+{
+	bool all = true;
+
+#define MTLS_GNUTLS(name) all = ((*(void **)&library->f.name = dl_symbol(handle, #name)) != NULL) && all;
+#include "shim/gnutls.def"
+#undef MTLS_GNUTLS
+	return all;
+}
+
+static enum mtls_reason load(void *context, const struct mtls_blocks *blocks, void **identity, struct mtls_error *error)
+{
+	struct gtls_identity *loaded = NULL;
+	enum mtls_reason reason = gtls_identity_load(context, blocks, &loaded, error);
+
+	*identity = loaded;
+	return reason;
+}
+
+static void unload(void *context, void *identity)
+{
+	gtls_identity_drop(context, identity);
+}
+
+static void describe(struct gtls *library)
+{
+	const char *version = library->f.gnutls_check_version(NULL);
+	const char prefix[] = "gnutls/";
+	size_t n = strnlen(version, sizeof(library->is.version) - sizeof(prefix));
+
+	memcpy(library->is.version, prefix, sizeof(prefix) - 1);
+	memcpy(library->is.version + sizeof(prefix) - 1, version, n);
+}
+
+static bool fill(struct library *is, void *handle)
+{
+	static const struct mtls_parser parser = {load, unload};
+	struct gtls *library = (struct gtls *)is;
+	bool all = find_functions(library, handle);
+
+	dlerror(); /* our misses are not the program's */
+	is->parser.parser = &parser;
+	if (all)
+		describe(library);
+	return all;
+}
+
+const struct family gtls_family = {"gnutls_init", (const void *)&gnutls_init, "libgnutls", fill, sizeof(struct gtls)};

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What we keep for GnuTLS's sessions and credentials, which have no getter for most of what we need to know, and what
+ * the adapter's files do with it. A record is made where its object is made (gnutls_init,
+ * gnutls_certificate_allocate_credentials), before other threads can have it. An object without a record is left alone.
+ */
+#ifndef MTLS_SHIM_GNUTLS_RECORDS_H
+#define MTLS_SHIM_GNUTLS_RECORDS_H
+
+#include "shim/gnutls.h"
+#include "shim/records.h"
+#include "shim/request.h"
+
+#define GTLS_NAME_MAX 256 /* bytes, the NUL included; RFC 1035 allows 253 */
+#define GTLS_SCHEMES  64
+
+/* A name as the program gave it; told and empty: it cannot be kept. */
+struct gtls_name {
+	bool told;
+	char text[GTLS_NAME_MAX];
+};
+
+/* A client's session. GnuTLS allows one thread at a time in all that fills or reads it. */
+struct gtls_session {
+	struct record record;
+	const struct gtls *library;
+	gnutls_session_t session;
+	bool datagram, own_pull;
+	bool raw;    /* it allows raw public keys, RFC 7250 */
+	bool shaken; /* a handshake has ended well: any further request comes after it */
+
+	struct gtls_name sni, verify;
+	bool verify_address; /* verify is an address in figures */
+
+	/* The program's handshake hook, behind ours; watched: ours is set. */
+	gnutls_handshake_hook_func own_hook;
+	unsigned own_type;
+	int own_when;
+	bool watched;
+
+	uint16_t scheme[GTLS_SCHEMES]; /* what the program's ClientHello offered; none: not seen */
+	size_t n_schemes;
+
+	struct gtls_identity *identity; /* GnuTLS borrows it until the next request, or the session's end */
+	bool unverified;                /* identity must not leave before the server is verified */
+	struct server server;           /* for that */
+};
+
+/* The credentials' one retrieve function in force, by the version of its setter; 0: the program has none. */
+struct gtls_credentials {
+	struct record record;
+	const struct gtls *library;
+	atomic_uint version;
+	_Atomic(gnutls_certificate_retrieve_function *) own1;
+	_Atomic(gnutls_certificate_retrieve_function2 *) own2;
+	_Atomic(gnutls_certificate_retrieve_function3 *) own3;
+	atomic_bool armed; /* ours is set */
+};
+
+/* The request as GnuTLS puts it to a retrieve function, and where the answer goes. */
+struct gtls_question {
+	gnutls_session_t session;
+	const struct gnutls_cert_retr_st *info;
+	gnutls_pcert_st **certs;
+	unsigned *n_certs;
+	gnutls_ocsp_data_st **ocsp;
+	unsigned *n_ocsp;
+	gnutls_privkey_t *key;
+	unsigned *flags;
+};
+
+/* gnutls_attach.c: the record of a client's session; NULL: it is a server's, or not ours to touch. */
+struct gtls_session *gtls_session_of(gnutls_session_t);
+/* The libgnutls of a session, or without a record the one that the caller means; NULL where there is none. */
+const struct gtls *gtls_of(const struct gtls_session *, struct origin);
+
+/* gnutls_chain.c: asks the program's own retrieve function, whatever its version; negative: GnuTLS's error. */
+int gtls_ask_own(struct gtls_credentials *, const struct gtls_question *);
+
+/* gnutls_watch.c: stands in front of the program's handshake hook from now on, where that is possible. */
+void gtls_watch(struct gtls_session *);
+
+/* gnutls_request.c: a request that the program left unanswered. */
+void gtls_answer(struct gtls_session *, const struct gtls_question *);
+/* The log line for a request that the program answered itself. */
+void gtls_tell_own(struct gtls_session *);
+/* Is the server verified, now that its certificate is known? Tells what became of an identity that waited for it. */
+bool gtls_verify_later(struct gtls_session *);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * As hooks.c, for GnuTLS: calls every gnutls_ function that the shim hooks, in success and in failure, each time with
+ * errno set to E2BIG. Prints a line a call: what it returned and what errno is then. The same lines must come with
+ * the shim and without it.
+ *
+ * gnutls_hooks PORT, where a server listens that asks for a certificate and accepts none
+ * link: -lgnutls
+ */
+#include "tests/probes/gnutls_probe.h"
+
+#include <errno.h>
+#include <signal.h>
+
+/* Prints what a call returned, and the errno that it left. */
+#define CALL(name, how, expression) \
+	do { \
+		long result; \
+		errno = E2BIG; \
+		result = (long)(expression); \
+		printf("%s %s: %ld errno=%d\n", name, how, result, errno); \
+	} while (0)
+
+static int retrieve(gnutls_session_t session, const gnutls_datum_t *names, int n_names,
+		    const gnutls_pk_algorithm_t *algorithms, int n_algorithms, gnutls_retr2_st *out)
+{
+	(void)session, (void)names, (void)n_names, (void)algorithms, (void)n_algorithms;
+	out->ncerts = 0;
+	return 0;
+}
+
+static int retrieve2(gnutls_session_t session, const gnutls_datum_t *names, int n_names,
+		     const gnutls_pk_algorithm_t *algorithms, int n_algorithms, gnutls_pcert_st **list,
+		     unsigned *length, gnutls_privkey_t *key)
+{
+	(void)session, (void)names, (void)n_names, (void)algorithms, (void)n_algorithms, (void)list, (void)key;
+	*length = 0;
+	return 0;
+}
+
+static int retrieve3(gnutls_session_t session, const struct gnutls_cert_retr_st *info, gnutls_pcert_st **list,
+		     unsigned *length, gnutls_ocsp_data_st **ocsp, unsigned *n_ocsp, gnutls_privkey_t *key,
+		     unsigned *flags)
+{
+	(void)session, (void)info, (void)list, (void)ocsp, (void)key, (void)flags;
+	*length = *n_ocsp = 0;
+	return 0;
+}
+
+static int message(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+		   const gnutls_datum_t *data)
+{
+	(void)session, (void)type, (void)when, (void)incoming, (void)data;
+	return 0;
+}
+
+static ssize_t pull(gnutls_transport_ptr_t p, void *out, size_t n)
+{
+	return recv((int)(intptr_t)p, out, n, 0);
+}
+
+static void call_credentials(void)
+{
+	gnutls_certificate_credentials_t cred = NULL;
+
+	CALL("gnutls_certificate_allocate_credentials", "works", gnutls_certificate_allocate_credentials(&cred));
+	CALL("gnutls_certificate_set_retrieve_function", "set",
+	     (gnutls_certificate_set_retrieve_function(cred, retrieve), 0));
+	CALL("gnutls_certificate_set_retrieve_function", "off",
+	     (gnutls_certificate_set_retrieve_function(cred, NULL), 0));
+	CALL("gnutls_certificate_set_retrieve_function2", "set",
+	     (gnutls_certificate_set_retrieve_function2(cred, retrieve2), 0));
+	CALL("gnutls_certificate_set_retrieve_function2", "off",
+	     (gnutls_certificate_set_retrieve_function2(cred, NULL), 0));
+	CALL("gnutls_certificate_set_retrieve_function3", "set",
+	     (gnutls_certificate_set_retrieve_function3(cred, retrieve3), 0));
+	CALL("gnutls_certificate_set_retrieve_function3", "off",
+	     (gnutls_certificate_set_retrieve_function3(cred, NULL), 0));
+	CALL("gnutls_certificate_free_credentials", "works", (gnutls_certificate_free_credentials(cred), 0));
+}
+
+static void call_names(gnutls_session_t session)
+{
+	gnutls_typed_vdata_st data[] = {{.type = GNUTLS_DT_DNS_HOSTNAME, .data = (unsigned char *)"localhost"}};
+	char long_name[400];
+
+	memset(long_name, 'a', sizeof(long_name));
+	CALL("gnutls_server_name_set", "works", gnutls_server_name_set(session, GNUTLS_NAME_DNS, "localhost", 9));
+	CALL("gnutls_server_name_set", "another", gnutls_server_name_set(session, GNUTLS_NAME_DNS, "a.test", 6));
+	CALL("gnutls_server_name_set", "none", gnutls_server_name_set(session, GNUTLS_NAME_DNS, "", 0));
+	CALL("gnutls_server_name_set", "nothing", gnutls_server_name_set(session, GNUTLS_NAME_DNS, NULL, 0));
+	CALL("gnutls_server_name_set", "too long",
+	     gnutls_server_name_set(session, GNUTLS_NAME_DNS, long_name, sizeof(long_name)));
+	CALL("gnutls_session_set_verify_cert", "name", (gnutls_session_set_verify_cert(session, "localhost", 0), 0));
+	CALL("gnutls_session_set_verify_cert", "no name", (gnutls_session_set_verify_cert(session, NULL, 0), 0));
+	CALL("gnutls_session_set_verify_cert2", "name", (gnutls_session_set_verify_cert2(session, data, 1, 0), 0));
+	CALL("gnutls_session_set_verify_cert2", "no name", (gnutls_session_set_verify_cert2(session, NULL, 0, 0), 0));
+	gnutls_session_set_verify_function(session, NULL);
+}
+
+static void call_handshake(gnutls_certificate_credentials_t cred, const char *port)
+{
+	gnutls_session_t session = NULL, idle = NULL;
+	int fd = connect_to("127.0.0.1", port), dead[2];
+
+	CALL("gnutls_init", "client", gnutls_init(&session, GNUTLS_CLIENT));
+	must("priority", gnutls_set_default_priority(session));
+	must("credentials", gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, cred));
+	call_names(session);
+	CALL("gnutls_handshake_set_hook_function", "set",
+	     (gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_BOTH, message), 0));
+	CALL("gnutls_handshake_set_hook_function", "off",
+	     (gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_BOTH, NULL), 0));
+	gnutls_transport_set_int(session, fd);
+	CALL("gnutls_transport_set_pull_function", "set", (gnutls_transport_set_pull_function(session, pull), 0));
+	CALL("gnutls_reauth", "too early", gnutls_reauth(session, 0));
+	CALL("gnutls_handshake", "works", gnutls_handshake(session));
+	CALL("gnutls_reauth", "nobody asked", gnutls_reauth(session, 0));
+	say_goodbye(session);
+	CALL("gnutls_deinit", "works", (gnutls_deinit(session), 0));
+	close(fd);
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, dead) != 0)
+		die("no sockets", 0);
+	close(dead[1]);
+	CALL("gnutls_init", "client again", gnutls_init(&idle, GNUTLS_CLIENT | GNUTLS_NONBLOCK));
+	CALL("gnutls_handshake", "no priority", gnutls_handshake(idle));
+	must("priority", gnutls_set_default_priority(idle));
+	gnutls_transport_set_int(idle, dead[0]);
+	CALL("gnutls_handshake", "nobody there", gnutls_handshake(idle));
+	CALL("gnutls_deinit", "unused", (gnutls_deinit(idle), 0));
+	close(dead[0]);
+}
+
+int main(int argc, char *argv[])
+{
+	gnutls_certificate_credentials_t cred;
+	gnutls_session_t session = NULL;
+
+	if (argc != 2)
+		die("usage: gnutls_hooks PORT", 0);
+	signal(SIGPIPE, SIG_IGN);
+	cred = credentials_new();
+	call_credentials();
+	call_handshake(cred, argv[1]);
+	CALL("gnutls_init", "server", gnutls_init(&session, GNUTLS_SERVER));
+	CALL("gnutls_deinit", "server", (gnutls_deinit(session), 0));
+	CALL("gnutls_deinit", "nothing", (gnutls_deinit(NULL), 0));
+	gnutls_certificate_free_credentials(cred);
+	return 0;
+}
