@@ -121,7 +121,7 @@ bool gtls_der_oid(struct mtls_bytes content, char *text, size_t size)
 			continue;
 		first = arc < 80 ? (unsigned)arc / 40 : 2;
 		if (at == 0)
-			at += (size_t)snprintf(text, size, "%u.%llu", first, arc - 40 * first);
+			at += (size_t)snprintf(text, size, "%u.%llu", first, arc - 40ULL * first);
 		else if (at < size)
 			at += (size_t)snprintf(text + at, size - at, ".%llu", arc);
 		arc = 0;

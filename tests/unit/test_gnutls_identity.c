@@ -5,6 +5,7 @@
  * GnuTLS cannot do, what only its parser has, and damage byte by byte.
  */
 #include "shim/gnutls.h"
+#include "shim/gnutls_block.h"
 
 #define identity_suite   same_suite
 #define identity_refused same_refused
@@ -114,21 +115,6 @@ START_TEST(what_of_each_encoding)
 }
 END_TEST
 
-START_TEST(each_kind_in_each_plain_form)
-{
-	put_certificate(&cert, (enum kind)_i);
-	for (int form = PLAIN_8; form < ENCODINGS; form++) {
-		bool fits = form < AES_1 && form != PLAIN_1; /* the older forms: RSA and EC only */
-
-		if (_i == K256 || form == SCRYPT_8 || (!fits && _i >= PSS_2048))
-			continue;
-		encode((enum encoding)form, (enum kind)_i, mtls_bytes_of(PASS));
-		load(PASS);
-		ck_assert_int_eq(load_ours(), form == CFB_1 ? MTLS_KEY_UNSUPPORTED : MTLS_USABLE);
-	}
-}
-END_TEST
-
 /* As OpenSSL's tools write it on demand. libcrypto takes it. */
 START_TEST(explicit_curve_parameters)
 {
@@ -171,6 +157,52 @@ START_TEST(a_passphrase_that_is_not_normalised)
 			ck_usable(load(passes[i]));
 			ck_assert_int_eq(load_ours(), MTLS_USABLE);
 		}
+}
+END_TEST
+
+/* PBKDF2 with SHA-1, which is not written down. */
+START_TEST(parameters_left_out)
+{
+	static unsigned char salt[] = "saltsalt";
+	X509_ALGOR *pbe = PKCS5_pbe2_set_iv(EVP_aes_128_cbc(), 10, salt, 8, NULL, NID_hmacWithSHA1);
+
+	pkcs8_pbe(&key, keys[P256], pbe, mtls_bytes_of(PASS));
+	ck_usable(load(PASS));
+	ck_assert_int_eq(load_ours(), MTLS_USABLE);
+	ck_word(load("wrong"), MTLS_PASSPHRASE_WRONG, MTLS_PASS);
+}
+END_TEST
+
+/* It would end at the NUL, and one that is too short open the key. */
+START_TEST(a_nul_where_gnutls_takes_a_string)
+{
+	encode(PBE_DES3_8, P256, mtls_bytes_of("x"));
+	ck_usable(load("x"));
+	blocks.pass = (struct mtls_bytes){(const unsigned char *)"x\0y", 3};
+	ck_assert_int_eq(load_ours(), MTLS_KEY_UNSUPPORTED);
+	ck_assert_int_eq(our_error.part, MTLS_PASS);
+}
+END_TEST
+
+START_TEST(lengths_of_elements)
+{
+	static const unsigned char long_form[] = {0x30, 0x84, 0x00, 0x00, 0x00, 0x02, 0x05, 0x00};
+	static const unsigned char huge[] = {0x30, 0x88, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	struct mtls_bytes rest, content;
+	unsigned tag;
+
+	for (size_t n = 0; n <= sizeof(long_form); n++) {
+		unsigned char *exact = memcpy(malloc(n + !n), long_form, n); /* so that reading behind it is seen */
+
+		rest = (struct mtls_bytes){exact, n};
+		ck_assert_int_eq(gtls_der_next(&rest, &tag, &content), n == sizeof(long_form));
+		ck_assert_uint_eq(rest.n, n == sizeof(long_form) ? 0 : n);
+		free(exact);
+	}
+	rest = (struct mtls_bytes){huge, sizeof(huge)};
+	ck_assert(!gtls_der_next(&rest, &tag, &content));
+	rest = (struct mtls_bytes){(const unsigned char *)"\x30\x80\x00\x00", 4};
+	ck_assert(!gtls_der_next(&rest, &tag, &content));
 }
 END_TEST
 
@@ -449,9 +481,11 @@ Suite *gnutls_identity_suite(void)
 	tcase_add_checked_fixture(t, setup, drop_ours);
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, what_of_each_encoding, 0, ENCODINGS);
-	tcase_add_loop_test(t, each_kind_in_each_plain_form, 0, OTHER_P256);
 	tcase_add_test(t, explicit_curve_parameters);
 	tcase_add_test(t, a_passphrase_that_is_not_normalised);
+	tcase_add_test(t, parameters_left_out);
+	tcase_add_test(t, a_nul_where_gnutls_takes_a_string);
+	tcase_add_test(t, lengths_of_elements);
 	tcase_add_loop_test(t, names_in_a_subject, 0, 3);
 	tcase_add_test(t, what_gnutls_is_given);
 	tcase_add_loop_test(t, the_key_signs, 0, OTHER_P256);
