@@ -42,37 +42,20 @@ static dlsym_function next_dlsym(void)
 }
 
 /* Most names are none of ours, and some programs ask for very many. */
-static const struct dlsym_hook *hook_named(const char *name)
+static struct dlsym_hook hook_named(const char *name)
 {
-	const struct dlsym_hook *hook = dlsym_hooks;
-
 	if (!name || (strncmp(name, "SSL_", 4) != 0 && strncmp(name, "gnutls_", 7) != 0))
-		return NULL;
-	while (hook->name && strcmp(hook->name, name) != 0)
-		hook++;
-	return hook->name ? hook : NULL;
-}
-
-static bool is_ours(const void *address)
-{
-	static const char here;
-	Dl_info theirs, ours;
-
-	return address && dladdr(address, &theirs) && dladdr(&here, &ours) && theirs.dli_fbase == ours.dli_fbase;
+		return (struct dlsym_hook){NULL, NULL, NULL};
+	return dlsym_hook(name, 0);
 }
 
 /*
  * Our exports answer for all libraries and all their releases: a program that asks whether there is such a function
  * at all must not find ours where no real one is behind it. The message of dlerror(3) names us instead of the program.
  */
-static struct dlsym_answer in_scope(const struct dlsym_hook *hook, void *caller)
+static struct dlsym_answer in_scope(const char *name, void *caller)
 {
-	const struct library *library;
-
-	if (!is_ours(dl_symbol(RTLD_DEFAULT, hook->name)))
-		return (struct dlsym_answer){NULL, 0};
-	library = library_of_caller(hook->family, (struct origin){caller, NULL});
-	if ((library && dl_symbol(library->handle, hook->name)) || dl_symbol(RTLD_NEXT, hook->name))
+	if (!library_is_ours(dl_symbol(RTLD_DEFAULT, name)) || library_visible(caller, name))
 		return (struct dlsym_answer){NULL, 0};
 	return (struct dlsym_answer){NULL, 1};
 }
@@ -81,26 +64,29 @@ static struct dlsym_answer in_scope(const struct dlsym_hook *hook, void *caller)
 static struct dlsym_answer from_handle(const struct dlsym_hook *hook, void *handle, void *caller)
 {
 	void *real = next_dlsym()(handle, hook->name);
-	unsigned number;
+	const struct library *library;
 
 	if (!real)
 		return (struct dlsym_answer){NULL, 0};
-	if (is_ours(real)) /* dlopen(NULL) is everybody's scope, with us in it */
-		return in_scope(hook, caller);
-	number = library_number(hook->family, real);
-	return number < LIBRARIES_MAX ? (struct dlsym_answer){hook->at[number], 1} : (struct dlsym_answer){NULL, 0};
+	if (library_is_ours(real)) /* dlopen(NULL) is everybody's scope, with us in it */
+		return in_scope(hook->name, caller);
+	library = library_of_address(hook->family, real);
+	if (!library)
+		return (struct dlsym_answer){NULL, 0};
+	return (struct dlsym_answer){dlsym_hook(hook->name, library->parser.library).at, 1};
 }
 
+/* Also while the shim is not active: its exports are there all the same. */
 struct dlsym_answer dlsym_want(void *handle, const char *name, void *caller)
 {
-	const struct dlsym_hook *hook = hook_named(name);
+	struct dlsym_hook hook = hook_named(name);
 	struct dlsym_answer answer = {NULL, 0};
 	int saved = errno;
 
 	(void)next_dlsym();
-	if (hook && shim_active())
-		answer = handle == RTLD_DEFAULT || handle == RTLD_NEXT ? in_scope(hook, caller)
-								       : from_handle(hook, handle, caller);
+	if (hook.name)
+		answer = handle == RTLD_DEFAULT || handle == RTLD_NEXT ? in_scope(hook.name, caller)
+								       : from_handle(&hook, handle, caller);
 	errno = saved;
 	return answer;
 }

@@ -19,12 +19,12 @@ struct dlsym_answer dlsym_want(void *handle, const char *name, void *caller);
 
 /* One hook of a TLS library's function. */
 struct dlsym_hook {
-	const char *name;
+	const char *name; /* NULL: there is none of that name */
 	const struct family *family;
-	void *at[LIBRARIES_MAX]; /* for the library with that number */
+	void *at; /* for the library with the number that was asked for */
 };
 
-/* hooks.c; ends with name NULL. */
-extern const struct dlsym_hook dlsym_hooks[];
+/* hooks.c */
+struct dlsym_hook dlsym_hook(const char *name, unsigned number);
 
 #endif

@@ -2,7 +2,8 @@
 /*
  * The GnuTLS adapter, inside: one table of functions for each libgnutls in the process, and what we keep for its
  * sessions and credentials. gnutls_library.c makes the table, gnutls_identity.c parses, gnutls_attach.c hooks and
- * chains callbacks, gnutls_request.c answers a request. Names of ours begin with gtls_, because gnutls_ is GnuTLS's own.
+ * chains callbacks, gnutls_request.c answers a request. Names of ours begin with gtls_, because gnutls_ is GnuTLS's
+ * own.
  */
 #ifndef MTLS_SHIM_GNUTLS_H
 #define MTLS_SHIM_GNUTLS_H
@@ -20,9 +21,9 @@
 
 #define GTLS_SUBJECT_MAX 512
 
-/* One libgnutls (3.6.3 or newer). Made once and never freed; it stays loaded. */
+/* One libgnutls (3.6.3 or newer): every function below was found. */
 struct gtls {
-	struct library is; /* supported: every function below was found; else only the hooks' own are there */
+	struct library is;
 	struct {
 #define MTLS_GNUTLS(name) __typeof__(&name) name;
 #include "shim/gnutls.def"
@@ -38,7 +39,7 @@ extern const struct family gtls_family;
  */
 struct gtls_identity {
 	atomic_uint references;
-	gnutls_pcert_st cert[MTLS_CHAIN_MAX]; /* leaf first */
+	gnutls_pcert_st cert[MTLS_CHAIN_MAX];  /* leaf first */
 	gnutls_datum_t issuer[MTLS_CHAIN_MAX]; /* DER of each one's issuer name */
 	unsigned n_certs;
 	gnutls_privkey_t key; /* NULL with an agent */

@@ -14,8 +14,7 @@
 #include <errno.h>
 #include <string.h>
 
-static struct records sessions = {.size = sizeof(struct gtls_session)};
-static struct records credentials = {.size = sizeof(struct gtls_credentials)};
+static struct records sessions, credentials;
 
 struct gtls_session *gtls_session_of(gnutls_session_t session)
 {
@@ -138,13 +137,14 @@ int hook_gnutls_handshake(struct origin from, gnutls_session_t object)
 {
 	struct gtls_session *session = gtls_session_of(object);
 	const struct gtls *library = gtls_of(session, from);
+	__typeof__(&gnutls_handshake) real = GTLS_NEXT(library, from, gnutls_handshake);
 	int ret, saved;
 
-	if (!library || !library->f.gnutls_handshake)
+	if (!real)
 		return GNUTLS_E_INTERNAL_ERROR;
-	if (library->is.supported && shim_active())
+	if (library)
 		arm(library, object, session);
-	ret = library->f.gnutls_handshake(object);
+	ret = real(object);
 	saved = errno;
 	if (session && ret >= 0 && is_request_over(session))
 		tell_static(session);
@@ -156,13 +156,14 @@ int hook_gnutls_reauth(struct origin from, gnutls_session_t object, unsigned fla
 {
 	struct gtls_session *session = gtls_session_of(object);
 	const struct gtls *library = gtls_of(session, from);
+	__typeof__(&gnutls_reauth) real = GTLS_NEXT(library, from, gnutls_reauth);
 	int ret, saved;
 
-	if (!library || !library->f.gnutls_reauth)
+	if (!real)
 		return GNUTLS_E_INTERNAL_ERROR;
-	if (library->is.supported && shim_active())
+	if (library)
 		arm(library, object, session);
-	ret = library->f.gnutls_reauth(object, flags);
+	ret = real(object, flags);
 	saved = errno;
 	if (session && ret >= 0)
 		tell_static(session);
@@ -177,7 +178,7 @@ static void forget_session(struct gtls_session *session)
 	struct gtls_identity *identity = session->identity;
 	const struct gtls *library = session->library;
 
-	records_remove(&sessions, &session->record);
+	records_remove(&session->record, sizeof(*session));
 	gtls_identity_drop(library, identity);
 }
 
@@ -187,7 +188,7 @@ static void note_session(const struct gtls *library, gnutls_session_t object, un
 
 	if (session) /* it went without our seeing it */
 		forget_session(session);
-	session = (struct gtls_session *)records_add(&sessions, object);
+	session = (struct gtls_session *)records_add(&sessions, object, sizeof(*session));
 	if (!session)
 		return;
 	session->library = library;
@@ -201,13 +202,14 @@ static void note_session(const struct gtls *library, gnutls_session_t object, un
 int hook_gnutls_init(struct origin from, gnutls_session_t *object, unsigned flags)
 {
 	const struct gtls *library = gtls_of(NULL, from);
+	__typeof__(&gnutls_init) real = GTLS_NEXT(library, from, gnutls_init);
 	int ret, saved;
 
-	if (!library || !library->f.gnutls_init)
+	if (!real)
 		return GNUTLS_E_INTERNAL_ERROR;
-	ret = library->f.gnutls_init(object, flags);
+	ret = real(object, flags);
 	saved = errno;
-	if (ret >= 0 && !(flags & GNUTLS_SERVER) && library->is.supported && shim_active())
+	if (ret >= 0 && !(flags & GNUTLS_SERVER) && library)
 		note_session(library, *object, flags);
 	errno = saved;
 	return ret;
@@ -221,13 +223,14 @@ void hook_gnutls_deinit(struct origin from, gnutls_session_t object)
 {
 	struct gtls_session *session = gtls_session_of(object);
 	const struct gtls *library = gtls_of(session, from);
+	__typeof__(&gnutls_deinit) real = GTLS_NEXT(library, from, gnutls_deinit);
 	struct gtls_identity *identity = session ? session->identity : NULL;
 	int saved;
 
 	if (session)
-		records_remove(&sessions, &session->record);
-	if (library && library->f.gnutls_deinit)
-		library->f.gnutls_deinit(object);
+		records_remove(&session->record, sizeof(*session));
+	if (real)
+		real(object);
 	saved = errno;
 	if (identity)
 		gtls_identity_drop(library, identity);
@@ -239,18 +242,20 @@ void hook_gnutls_deinit(struct origin from, gnutls_session_t object)
 int hook_gnutls_certificate_allocate_credentials(struct origin from, gnutls_certificate_credentials_t *object)
 {
 	const struct gtls *library = gtls_of(NULL, from);
+	__typeof__(&gnutls_certificate_allocate_credentials) real =
+		GTLS_NEXT(library, from, gnutls_certificate_allocate_credentials);
 	struct gtls_credentials *own;
 	int ret, saved;
 
-	if (!library || !library->f.gnutls_certificate_allocate_credentials)
+	if (!real)
 		return GNUTLS_E_INTERNAL_ERROR;
-	ret = library->f.gnutls_certificate_allocate_credentials(object);
+	ret = real(object);
 	saved = errno;
-	if (ret >= 0 && library->is.supported && shim_active()) {
+	if (ret >= 0 && library) {
 		own = credentials_of(*object);
 		if (own) /* they went without our seeing it */
-			records_remove(&credentials, &own->record);
-		own = (struct gtls_credentials *)records_add(&credentials, *object);
+			records_remove(&own->record, sizeof(*own));
+		own = (struct gtls_credentials *)records_add(&credentials, *object, sizeof(*own));
 		if (own)
 			own->library = library;
 	}
@@ -262,11 +267,13 @@ void hook_gnutls_certificate_free_credentials(struct origin from, gnutls_certifi
 {
 	struct gtls_credentials *own = credentials_of(object);
 	const struct gtls *library = own ? own->library : gtls_of(NULL, from);
+	__typeof__(&gnutls_certificate_free_credentials) real =
+		GTLS_NEXT(library, from, gnutls_certificate_free_credentials);
 
 	if (own)
-		records_remove(&credentials, &own->record);
-	if (library && library->f.gnutls_certificate_free_credentials)
-		library->f.gnutls_certificate_free_credentials(object);
+		records_remove(&own->record, sizeof(*own));
+	if (real)
+		real(object);
 }
 
 /* The program's function stands in the record first, so that ours, if a handshake is just going on, finds it. */
@@ -275,14 +282,15 @@ void hook_gnutls_certificate_free_credentials(struct origin from, gnutls_certifi
 	{ \
 		struct gtls_credentials *own = credentials_of(object); \
 		const struct gtls *library = own ? own->library : gtls_of(NULL, from); \
+		__typeof__(&name) real = GTLS_NEXT(library, from, name); \
 \
 		if (own) { \
 			atomic_store(&own->own##number, function); \
 			atomic_store(&own->version, function ? number : 0); \
 			atomic_store(&own->armed, false); \
 		} \
-		if (library && library->f.name) \
-			library->f.name(object, function); \
+		if (real) \
+			real(object, function); \
 	}
 SETTER(gnutls_certificate_set_retrieve_function, 1, gnutls_certificate_retrieve_function)
 SETTER(gnutls_certificate_set_retrieve_function2, 2, gnutls_certificate_retrieve_function2)
@@ -324,11 +332,12 @@ int hook_gnutls_server_name_set(struct origin from, gnutls_session_t object, gnu
 {
 	struct gtls_session *session = gtls_session_of(object);
 	const struct gtls *library = gtls_of(session, from);
+	__typeof__(&gnutls_server_name_set) real = GTLS_NEXT(library, from, gnutls_server_name_set);
 	int ret;
 
-	if (!library || !library->f.gnutls_server_name_set)
+	if (!real)
 		return GNUTLS_E_INTERNAL_ERROR;
-	ret = library->f.gnutls_server_name_set(object, type, name, n);
+	ret = real(object, type, name, n);
 	if (session && ret >= 0)
 		note_name(library, &session->sni, n ? name : "", n);
 	return ret;
@@ -346,11 +355,12 @@ void hook_gnutls_session_set_verify_cert(struct origin from, gnutls_session_t ob
 {
 	struct gtls_session *session = gtls_session_of(object);
 	const struct gtls *library = gtls_of(session, from);
+	__typeof__(&gnutls_session_set_verify_cert) real = GTLS_NEXT(library, from, gnutls_session_set_verify_cert);
 
 	if (session)
 		note_verify(session, name ? name : "", name ? strlen(name) : 0);
-	if (library && library->f.gnutls_session_set_verify_cert)
-		library->f.gnutls_session_set_verify_cert(object, name, flags);
+	if (real)
+		real(object, name, flags);
 }
 
 /* GnuTLS takes one of them for the server's name. */
@@ -379,20 +389,23 @@ void hook_gnutls_session_set_verify_cert2(struct origin from, gnutls_session_t o
 {
 	struct gtls_session *session = gtls_session_of(object);
 	const struct gtls *library = gtls_of(session, from);
+	__typeof__(&gnutls_session_set_verify_cert2) real = GTLS_NEXT(library, from, gnutls_session_set_verify_cert2);
 
 	if (session)
 		note_typed(session, data, n);
-	if (library && library->f.gnutls_session_set_verify_cert2)
-		library->f.gnutls_session_set_verify_cert2(object, data, n, flags);
+	if (real)
+		real(object, data, n, flags);
 }
 
 void hook_gnutls_transport_set_pull_function(struct origin from, gnutls_session_t object, gnutls_pull_func function)
 {
 	struct gtls_session *session = gtls_session_of(object);
 	const struct gtls *library = gtls_of(session, from);
+	__typeof__(&gnutls_transport_set_pull_function) real =
+		GTLS_NEXT(library, from, gnutls_transport_set_pull_function);
 
 	if (session)
 		session->own_pull = true;
-	if (library && library->f.gnutls_transport_set_pull_function)
-		library->f.gnutls_transport_set_pull_function(object, function);
+	if (real)
+		real(object, function);
 }

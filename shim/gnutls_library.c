@@ -44,13 +44,12 @@ static bool fill(struct library *is, void *handle)
 {
 	static const struct mtls_parser parser = {load, unload};
 	struct gtls *library = (struct gtls *)is;
-	bool all = find_functions(library, handle);
 
-	dlerror(); /* our misses are not the program's */
+	if (!find_functions(library, handle))
+		return false;
 	is->parser.parser = &parser;
-	if (all)
-		describe(library);
-	return all;
+	describe(library);
+	return true;
 }
 
-const struct family gtls_family = {"gnutls_init", (const void *)&gnutls_init, "libgnutls", fill, sizeof(struct gtls)};
+const struct family gtls_family = {"gnutls_init", "libgnutls", fill, sizeof(struct gtls)};

@@ -71,8 +71,12 @@ struct gtls_question {
 
 /* gnutls_attach.c: the record of a client's session; NULL: it is a server's, or not ours to touch. */
 struct gtls_session *gtls_session_of(gnutls_session_t);
-/* The libgnutls of a session, or without a record the one that the caller means; NULL where there is none. */
+/* The libgnutls of a session, or without a record the one that the caller means; NULL: GTLS_NEXT knows what to call. */
 const struct gtls *gtls_of(const struct gtls_session *, struct origin);
+
+/* The function to call, of that libgnutls, or without one the caller's; NULL where there is none. */
+#define GTLS_NEXT(library, from, name) \
+	((library) ? (library)->f.name : (__typeof__(&name))library_next(&gtls_family, from, #name))
 
 /* gnutls_chain.c: asks the program's own retrieve function, whatever its version; negative: GnuTLS's error. */
 int gtls_ask_own(struct gtls_credentials *, const struct gtls_question *);

@@ -84,6 +84,8 @@ void hook_gnutls_handshake_set_hook_function(struct origin from, gnutls_session_
 {
 	struct gtls_session *session = gtls_session_of(object);
 	const struct gtls *library = gtls_of(session, from);
+	__typeof__(&gnutls_handshake_set_hook_function) real =
+		GTLS_NEXT(library, from, gnutls_handshake_set_hook_function);
 
 	if (session) {
 		session->own_hook = function;
@@ -93,6 +95,6 @@ void hook_gnutls_handshake_set_hook_function(struct origin from, gnutls_session_
 			return;
 		session->watched = false;
 	}
-	if (library && library->f.gnutls_handshake_set_hook_function)
-		library->f.gnutls_handshake_set_hook_function(object, type, when, function);
+	if (real)
+		real(object, type, when, function);
 }

@@ -7,6 +7,8 @@
 
 #include "shim/dlsym.h"
 
+#include <string.h>
+
 #define EXPORT __attribute__((visibility("default")))
 
 #define MTLS_HOOK(result, name, parameters, ...) \
@@ -42,15 +44,23 @@
 #include "shim/hooks.def"
 _Static_assert(LIBRARIES_MAX == 8, "a function for each");
 
-#define ROW(family, name) \
-	{#name, \
-	 &(family), \
-	 {(void *)name##_at_0, (void *)name##_at_1, (void *)name##_at_2, (void *)name##_at_3, (void *)name##_at_4, \
-	  (void *)name##_at_5, (void *)name##_at_6, (void *)name##_at_7}},
+/* Code and not a table, whose addresses would be work for the loader at every start. */
+#define HOOK(of, function) \
+	if (strcmp(name, #function) == 0) \
+		return (struct dlsym_hook){#function, &(of), \
+					   number == 0   ? (void *)function##_at_0 \
+					   : number == 1 ? (void *)function##_at_1 \
+					   : number == 2 ? (void *)function##_at_2 \
+					   : number == 3 ? (void *)function##_at_3 \
+					   : number == 4 ? (void *)function##_at_4 \
+					   : number == 5 ? (void *)function##_at_5 \
+					   : number == 6 ? (void *)function##_at_6 \
+							 : (void *)function##_at_7};
 #define MTLS_HOOK(...)
-#define MTLS_HOOK_OPENSSL(result, name, ...) ROW(openssl_family, name)
-#define MTLS_HOOK_GNUTLS(result, name, ...)  ROW(gtls_family, name)
-const struct dlsym_hook dlsym_hooks[] = {
+#define MTLS_HOOK_OPENSSL(result, function, ...) HOOK(openssl_family, function)
+#define MTLS_HOOK_GNUTLS(result, function, ...)  HOOK(gtls_family, function)
+struct dlsym_hook dlsym_hook(const char *name, unsigned number)
+{
 #include "shim/hooks.def"
-	{NULL, NULL, {NULL}},
-};
+	return (struct dlsym_hook){NULL, NULL, NULL};
+}

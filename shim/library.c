@@ -6,6 +6,7 @@
 #include "shim/library.h"
 
 #include "shim/dl.h"
+#include "shim/shim.h"
 
 #include <errno.h>
 #include <link.h>
@@ -14,33 +15,32 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-#define CALLERS_MAX    128
+#define NOTES_MAX      256
 #define CANDIDATES_MAX 8
 
 /*
- * What a search has found for the functions of one loaded object. It is noted because searching undoes what the
- * program could still have asked dlerror(3) for, and takes time. Another object at the same place has another name.
+ * What a search has found for one loaded object: a library, under its family's prefix, or a function, under its name.
+ * It is noted because searching undoes what the program could still have asked dlerror(3) for, and takes time. Another
+ * object at the same place has another name.
  */
-struct caller {
-	const struct family *family;
+struct found {
+	const char *name; /* lives as long as the shim */
 	const void *base;
-	const struct library *library;
-	char name[];
+	const struct library *library; /* NULL: one that no adapter works with */
+	_Atomic(void *) function;
+	char object[];
 };
 
-/*
- * One that was met. Its number is known before any of its functions is called, which would start it: a program that
- * only asked for their addresses may still want to set it up.
- */
-struct place {
-	const struct family *family;
-	const void *base;
-	void *handle; /* kept: it must stay */
-};
+static _Atomic(struct found *) notes[NOTES_MAX];
+static _Atomic(struct library *) libraries[LIBRARIES_MAX];
 
-static _Atomic(struct caller *) callers[CALLERS_MAX];
-static _Atomic(struct place *) places[LIBRARIES_MAX];
-static _Atomic(struct library *) libraries[LIBRARIES_MAX]; /* with the same numbers */
+bool library_is_ours(const void *address)
+{
+	static const char here;
+	Dl_info theirs, ours;
+
+	return address && dladdr(address, &theirs) && dladdr(&here, &ours) && theirs.dli_fbase == ours.dli_fbase;
+}
 
 /*
  * The program itself is no object to dlopen: its name is argv[0], which may be anything, a FIFO too. Its scope is the
@@ -53,19 +53,22 @@ static bool is_program(const void *base)
 	return dladdr((void *)getauxval(AT_PHDR), &info) && info.dli_fbase == base; // NOLINT(performance-no-int-to-ptr)
 }
 
-/* --- places ------------------------------------------------------------------ */
+/* --- tables ------------------------------------------------------------------ */
 
-static unsigned known_place(const struct family *family, const void *base)
+const struct library *library_at(unsigned number)
 {
-	unsigned i;
+	return atomic_load(&libraries[number]);
+}
 
-	for (i = 0; i < LIBRARIES_MAX; i++) {
-		struct place *there = atomic_load(&places[i]);
+static struct library *known_library(const struct family *family, const void *base)
+{
+	for (unsigned i = 0; i < LIBRARIES_MAX; i++) {
+		struct library *there = atomic_load(&libraries[i]);
 
 		if (there && there->base == base && there->family == family)
-			break;
+			return there;
 	}
-	return i;
+	return NULL;
 }
 
 /*
@@ -89,127 +92,88 @@ static void *handle_of(const struct family *family, const Dl_info *object)
 
 /*
  * The first free place gets it. Two threads that meet a library at once offer it to the places in the same order, so
- * that the second finds the first one's. LIBRARIES_MAX: there is no room, and the handle is still the caller's.
+ * that the second finds the first one's. NULL: there is no room.
  */
-static unsigned take_place(const struct family *family, const void *base, void *handle)
+static struct library *publish(struct library *library)
 {
-	struct place *place = malloc(sizeof(*place));
-	unsigned i;
+	for (unsigned i = 0; i < LIBRARIES_MAX; i++) {
+		struct library *there = NULL;
 
-	if (!place)
-		return LIBRARIES_MAX;
-	*place = (struct place){family, base, handle};
-	for (i = 0; i < LIBRARIES_MAX; i++) {
-		struct place *there = NULL;
-
-		if (atomic_compare_exchange_strong(&places[i], &there, place))
-			return i;
-		if (there->base == base && there->family == family) {
-			dlclose(handle);
-			break;
-		}
+		library->parser.library = i;
+		if (atomic_compare_exchange_strong(&libraries[i], &there, library))
+			return library;
+		if (there->base == library->base && there->family == library->family)
+			return there;
 	}
-	free(place);
-	return i;
+	return NULL;
 }
 
-unsigned library_number(const struct family *family, const void *address)
+/* Holds the library only where it has a place. */
+static struct library *make(const struct family *family, const Dl_info *object)
 {
-	unsigned number = LIBRARIES_MAX;
-	int saved = errno;
+	void *handle = handle_of(family, object);
+	struct library *library = handle ? calloc(1, family->size) : NULL, *published = NULL;
+
+	if (library) {
+		library->family = family;
+		library->base = object->dli_fbase;
+		library->handle = handle;
+		library->parser.context = library;
+		if (family->fill(library, handle))
+			published = publish(library);
+	}
+	if (!published || published != library) {
+		free(library);
+		if (handle)
+			dlclose(handle);
+	}
+	dlerror(); /* our misses are not the program's */
+	return published;
+}
+
+/* Of a function, or of static data. */
+static const struct library *library_with(const struct family *family, const void *address)
+{
+	const struct library *library;
 	Dl_info object;
-	void *handle;
 
-	if (dladdr(address, &object) && object.dli_fname) {
-		number = known_place(family, object.dli_fbase);
-		handle = number == LIBRARIES_MAX ? handle_of(family, &object) : NULL;
-		if (handle && (number = take_place(family, object.dli_fbase, handle)) == LIBRARIES_MAX)
-			dlclose(handle);
-		if (number == LIBRARIES_MAX)
-			dlerror(); /* our misses are not the program's */
-	}
-	errno = saved;
-	return number;
-}
-
-/* --- tables ------------------------------------------------------------------ */
-
-/* NULL without memory. */
-static struct library *make(const struct family *family, const void *base, void *handle, unsigned number)
-{
-	struct library *library = calloc(1, family->size);
-
-	if (!library)
+	if (!address || !dladdr(address, &object) || !object.dli_fname)
 		return NULL;
-	library->family = family;
-	library->base = base;
-	library->handle = handle;
-	library->parser.context = library;
-	library->parser.library = number;
-	library->supported = family->fill(library, handle);
-	return library;
+	library = known_library(family, object.dli_fbase);
+	return library ? library : make(family, &object);
 }
 
-/* Two threads may both make a table; the second one's is not freed: the TLS library may know its address. */
-const struct library *library_at(unsigned number)
+const struct library *library_of_address(const struct family *family, const void *address)
 {
-	struct library *library = atomic_load(&libraries[number]), *there = NULL;
-	const struct place *place = library ? NULL : atomic_load(&places[number]);
+	const struct library *library = NULL;
 	int saved = errno;
 
-	if (place) {
-		library = make(place->family, place->base, place->handle, number);
-		if (library && !atomic_compare_exchange_strong(&libraries[number], &there, library))
-			library = there;
-		errno = saved;
-	}
-	return library;
-}
-
-static const struct library *library_with(const struct family *family, void *entry)
-{
-	struct library *library;
-	unsigned number;
-	Dl_info info;
-	void *handle;
-
-	if (!entry || !dladdr(entry, &info) || !info.dli_fname)
-		return NULL;
-	number = known_place(family, info.dli_fbase);
-	if (number < LIBRARIES_MAX)
-		return library_at(number);
-	handle = handle_of(family, &info);
-	if (!handle)
-		return NULL;
-	number = take_place(family, info.dli_fbase, handle);
-	if (number < LIBRARIES_MAX)
-		return library_at(number);
-	library = make(family, info.dli_fbase, handle, LIBRARIES_MAX - 1);
-	if (library)
-		library->supported = false; /* no room: passed through, at the price of a table for each call */
+	if (shim_active())
+		library = library_with(family, address);
+	errno = saved;
 	return library;
 }
 
 /* --- search -------------------------------------------------------------------- */
 
-/* The entry as seen from this handle, unless that is our own export. */
-static void *entry_in(const struct family *family, void *handle)
+/* The function as seen from this handle, unless that is our own export. */
+static void *function_in(void *handle, const char *name)
 {
-	void *entry = dl_symbol(handle, family->entry);
+	void *function = dl_symbol(handle, name);
 
-	return entry == family->export ? NULL : entry;
+	return library_is_ours(function) ? NULL : function;
 }
 
-/* The same for a loaded object, by its name. */
-static void *entry_of_object(const struct family *family, const char *name)
+/* The same for a loaded object, by its own name. */
+static void *function_of_object(const char *object, const char *name)
 {
-	void *handle = dlopen(name, RTLD_LAZY | RTLD_NOLOAD), *entry = NULL;
+	void *handle = dlopen(object, RTLD_LAZY | RTLD_NOLOAD), *function = NULL;
 
 	if (handle) {
-		entry = entry_in(family, handle);
+		function = function_in(handle, name);
 		dlclose(handle);
 	}
-	return entry;
+	return function;
 }
 
 struct candidates {
@@ -233,77 +197,114 @@ static int note_candidate(struct dl_phdr_info *info, size_t size, void *data)
 }
 
 /* Any that is loaded, for a caller that has it from dlsym(3). */
-static void *entry_anywhere(const struct family *family)
+static void *function_anywhere(const struct family *family, const char *name)
 {
 	struct candidates candidates = {family, {NULL}, 0};
-	void *entry = NULL;
+	void *function = NULL;
 
 	dl_iterate_phdr(note_candidate, &candidates);
 	for (size_t i = 0; i < candidates.n; i++) {
-		if (!entry)
-			entry = entry_of_object(family, candidates.name[i]);
+		if (!function)
+			function = function_of_object(candidates.name[i], name);
 		free(candidates.name[i]);
 	}
-	return entry;
+	return function;
 }
 
-/* The object's own dependencies come first: a plugin may have brought a library that nobody else sees. */
-static const struct library *search(const struct family *family, const Dl_info *object)
+/* The caller's own dependencies come first: a plugin may have brought a library that nobody else sees. */
+static void *function_visible(const void *caller, const char *name)
 {
-	const char *name = object && !is_program(object->dli_fbase) ? object->dli_fname : NULL;
-	void *entry = name ? entry_of_object(family, name) : NULL;
-	const struct library *library;
+	void *function = NULL;
+	Dl_info object;
 
-	if (!entry)
-		entry = entry_in(family, RTLD_NEXT);
-	if (!entry)
-		entry = entry_anywhere(family);
-	library = library_with(family, entry);
+	if (caller && dladdr(caller, &object) && object.dli_fname && !is_program(object.dli_fbase))
+		function = function_of_object(object.dli_fname, name);
+	return function ? function : function_in(RTLD_NEXT, name);
+}
+
+static void *search(const struct family *family, const void *caller, const char *name)
+{
+	void *function = function_visible(caller, name);
+
+	if (!function)
+		function = function_anywhere(family, name);
 	dlerror(); /* our misses are not the program's */
-	return library;
+	return function;
 }
 
-/* NULL: not searched for yet; *end is the first free place, CALLERS_MAX where there is none. */
-static const struct library *known(const struct family *family, const Dl_info *object, const char *name, unsigned *end)
+bool library_visible(void *caller, const char *name)
 {
-	for (*end = 0; *end < CALLERS_MAX; (*end)++) {
-		struct caller *there = atomic_load(&callers[*end]);
+	int saved = errno;
+	bool visible = function_visible(caller, name) != NULL;
+
+	errno = saved;
+	return visible;
+}
+
+/* --- what was found before ------------------------------------------------------- */
+
+/* An address in it, or in the program, and what it is called. */
+struct object {
+	void *address;
+	const void *base;
+	const char *name;
+};
+
+static bool object_of(void *address, struct object *object)
+{
+	Dl_info info;
+
+	if (!address || !dladdr(address, &info) || !info.dli_fname)
+		return false;
+	*object = (struct object){address, info.dli_fbase, is_program(info.dli_fbase) ? "" : info.dli_fname};
+	return true; /* the program may rename itself */
+}
+
+/* NULL: not searched for yet; *end is the first free place, NOTES_MAX where there is none. */
+static struct found *noted(const struct object *object, const char *name, unsigned *end)
+{
+	for (*end = 0; *end < NOTES_MAX; (*end)++) {
+		struct found *there = atomic_load(&notes[*end]);
 
 		if (!there)
 			return NULL;
-		if (there->base == object->dli_fbase && there->family == family && strcmp(there->name, name) == 0)
-			return there->library;
+		if (there->base == object->base && strcmp(there->name, name) == 0 &&
+		    strcmp(there->object, object->name) == 0)
+			return there;
 	}
 	return NULL;
 }
 
-static void note(const struct family *family, const Dl_info *object, const char *name, const struct library *library,
+static void note(const struct object *object, const char *name, const struct library *library, void *function,
 		 unsigned place)
 {
-	size_t n = strlen(name) + 1;
-	struct caller *caller = malloc(sizeof(*caller) + n), *nobody = NULL;
+	size_t n = place < NOTES_MAX ? strlen(object->name) + 1 : 0;
+	struct found *found = n ? malloc(sizeof(*found) + n) : NULL, *nobody = NULL;
 
-	if (!caller)
+	if (!found)
 		return;
-	caller->family = family;
-	caller->base = object->dli_fbase;
-	caller->library = library;
-	memcpy(caller->name, name, n);
-	if (!atomic_compare_exchange_strong(&callers[place], &nobody, caller))
-		free(caller);
+	found->name = name;
+	found->base = object->base;
+	found->library = library;
+	atomic_init(&found->function, function);
+	memcpy(found->object, object->name, n);
+	if (!atomic_compare_exchange_strong(&notes[place], &nobody, found))
+		free(found);
 }
 
-static const struct library *look_up(const struct family *family, const Dl_info *object)
+static const struct library *look_up(const struct family *family, const struct object *object)
 {
-	const char *name = is_program(object->dli_fbase) ? "" : object->dli_fname; /* it may rename itself */
-	unsigned place = CALLERS_MAX;
-	const struct library *library = known(family, object, name, &place);
+	unsigned place;
+	const struct found *found = noted(object, family->prefix, &place);
+	const struct library *library;
+	void *entry;
 
-	if (library)
-		return library;
-	library = search(family, object);
-	if (library && place < CALLERS_MAX)
-		note(family, object, name, library, place);
+	if (found)
+		return found->library;
+	entry = search(family, object->address, family->entry);
+	library = library_with(family, entry);
+	if (entry)
+		note(object, family->prefix, library, NULL, place);
 	return library;
 }
 
@@ -311,24 +312,49 @@ const struct library *library_of_caller(const struct family *family, struct orig
 {
 	const struct library *library = from.library;
 	int saved = errno;
-	Dl_info object;
+	struct object object;
 
-	if (!library && dladdr(from.caller, &object) && object.dli_fname)
-		library = look_up(family, &object);
-	else if (!library)
-		library = search(family, NULL);
+	if (!library && shim_active())
+		library = object_of(from.caller, &object) ? look_up(family, &object)
+							  : library_with(family, search(family, NULL, family->entry));
 	errno = saved;
 	return library;
 }
 
-const struct library *library_of_address(const struct family *family, const void *address)
+/* What it is a part of may have been unloaded since. */
+static bool is_still(void *function, const char *name)
 {
-	const struct library *library = NULL;
-	int saved = errno;
-	Dl_info object;
+	Dl_info info;
 
-	if (address && dladdr(address, &object) && object.dli_fname)
-		library = look_up(family, &object);
+	return function && dladdr(function, &info) && info.dli_saddr == function && info.dli_sname &&
+	       strcmp(info.dli_sname, name) == 0;
+}
+
+static void *find_next(const struct family *family, void *caller, const char *name)
+{
+	struct found *found = NULL;
+	unsigned place = NOTES_MAX;
+	struct object object;
+	void *function;
+
+	if (object_of(caller, &object))
+		found = noted(&object, name, &place);
+	function = found ? atomic_load(&found->function) : NULL;
+	if (is_still(function, name))
+		return function;
+	function = search(family, caller, name);
+	if (found)
+		atomic_store(&found->function, function);
+	else
+		note(&object, name, NULL, function, place);
+	return function;
+}
+
+void *library_next(const struct family *family, struct origin from, const char *name)
+{
+	int saved = errno;
+	void *function = from.library ? dl_symbol(from.library->handle, name) : find_next(family, from.caller, name);
+
 	errno = saved;
-	return library;
+	return function;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The TLS libraries that are loaded in this process, whatever their kind: which one does a call mean, and what an
- * adapter made of it. Several of one kind may be there (a plugin's own, another release). Made once, never freed.
+ * adapter made of it. Several of one kind may be there (a plugin's own, another release). What no adapter can work
+ * with (other releases, look-alikes), and everything while the shim is not active, is only called, and never held.
  */
 #ifndef MTLS_SHIM_LIBRARY_H
 #define MTLS_SHIM_LIBRARY_H
@@ -10,12 +11,11 @@
 
 #define LIBRARIES_MAX GENERATION_LIBRARIES
 
-/* One loaded library; the first member of its adapter's own table. Immutable once it was handed out. */
+/* One that an adapter works with; the first member of its table. Immutable, never freed, and it stays loaded. */
 struct library {
 	const struct family *family;
 	const void *base;                /* where it is loaded: its identity */
 	void *handle;                    /* gives its functions, and those of the libraries that it needs */
-	bool supported;                  /* false: every call is passed through */
 	char version[24];                /* "openssl/3.0.22" */
 	struct generation_parser parser; /* parser.library is its number, unique among all kinds */
 };
@@ -23,12 +23,11 @@ struct library {
 /* A kind of library: one for each adapter. */
 struct family {
 	const char *entry;  /* a function that each of them has */
-	const void *export; /* ours of that name */
 	const char *prefix; /* how the file's name begins */
 	/*
-	 * Fills a new table, whose common part is filled but for supported, version and the parser's functions, with
-	 * what this handle gives; true if everything that the adapter needs is there. What the hooks themselves call is
-	 * to be filled in any case.
+	 * Fills a new table, whose common part is filled but for version and the parser's functions, with what this
+	 * handle gives; false: the adapter cannot work with it, and the table goes. It calls no function of the library
+	 * that would start it: a program that only asked for addresses may still want to set it up.
 	 */
 	bool (*fill)(struct library *, void *handle);
 	size_t size; /* of the table */
@@ -40,19 +39,22 @@ struct origin {
 	const struct library *library;
 };
 
-/* The library that a caller means; NULL where there is none. Keeps errno. */
+/* The library that a caller means; NULL: the call is to be passed on to library_next. Keeps errno. */
 const struct library *library_of_caller(const struct family *, struct origin);
 
 /* The library of which this address, code or static data, is a part; NULL: of none of this kind. Keeps errno. */
 const struct library *library_of_address(const struct family *, const void *address);
 
-/*
- * The number of the library of which this address, code or static data, is a part; LIBRARIES_MAX: of none of this kind,
- * of one in another namespace (dlmopen), or of one too many. None of its functions is called. Keeps errno.
- */
-unsigned library_number(const struct family *, const void *address);
-
-/* The one with this number, which it has been given; NULL without memory. Keeps errno. */
+/* The one with this number, which it has been given. */
 const struct library *library_at(unsigned number);
+
+/* The function that a caller would have called without us; NULL where there is none. Keeps errno. */
+void *library_next(const struct family *, struct origin, const char *name);
+
+/* Would this caller have found a function of that name without us: in the global scope, or in its own? Keeps errno. */
+bool library_visible(void *caller, const char *name);
+
+/* Is this address, code or static data, a part of the shim? */
+bool library_is_ours(const void *address);
 
 #endif

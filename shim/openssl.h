@@ -30,14 +30,12 @@ struct chained {
 	struct chained *next; /* with the same hash */
 };
 
-/* One libssl with its libcrypto. Made once and never freed; both libraries stay loaded. Immutable but for the table's
- * own fields. */
+/* One libssl with its libcrypto: every function below was found, but those that 1.1.1 lacks. */
 struct openssl {
-	struct library
-		is; /* supported: every function below was found, but those that 1.1.1 lacks; else perhaps none */
-	int context_index;   /* ex_data of an SSL_CTX: struct context */
-	int mark_index;      /* ex_data of an X509: this struct, on the certificates that we hand over */
-	struct chained none; /* for a program without a cert_cb */
+	struct library is;
+	atomic_int context_index; /* ex_data of an SSL_CTX: struct context; 0: not yet */
+	atomic_int mark_index;    /* ex_data of an X509: this struct, on the certificates that we hand over */
+	struct chained none;      /* for a program without a cert_cb */
 	struct mtls_crypto crypto;
 	struct {
 #define MTLS_OPENSSL(name)   __typeof__(&name) name;
@@ -51,14 +49,21 @@ struct context {
 	_Atomic(mtls_client_cert_cb) client_cert_cb; /* the program's */
 };
 
-/* A call into a libssl is on this thread's stack, which may come back through our exports by a tail jump. */
-extern __thread const struct openssl *openssl_in_flight __attribute__((tls_model("initial-exec")));
+/* The libssl function on this thread's stack, which may come back through our exports by a tail jump. */
+extern __thread void *openssl_in_flight __attribute__((tls_model("initial-exec")));
 
-/* The libssl that the caller of an exported function means; NULL where there is none. */
+/* The libssl that the caller of an exported function means; NULL: OPENSSL_NEXT knows the function to call. */
 const struct openssl *openssl_of_caller(struct origin);
 
 /* The libssl to which an SSL_METHOD belongs: its static data, a better witness than the caller. Else the caller's. */
 const struct openssl *openssl_of_method(struct origin, const SSL_METHOD *);
+
+/* The function to call, of that libssl, or without one the caller's; NULL where there is none. */
+#define OPENSSL_NEXT(library, from, name) ((library) ? (library)->f.name : (__typeof__(&name))openssl_next(from, #name))
+void *openssl_next(struct origin, const char *name);
+
+/* What the adapter needs of a libssl that the program is using; false: it cannot be had. */
+bool openssl_start(const struct openssl *);
 
 /* Our client_cert_cb for a libssl: it has no argument, hence one function for each. */
 mtls_client_cert_cb openssl_callback(const struct openssl *);

@@ -16,7 +16,9 @@
 
 static struct context *context_of(const struct openssl *library, const SSL_CTX *ctx)
 {
-	return library->is.supported && ctx ? library->f.SSL_CTX_get_ex_data(ctx, library->context_index) : NULL;
+	int index = library && ctx ? atomic_load(&library->context_index) : 0;
+
+	return index ? library->f.SSL_CTX_get_ex_data(ctx, index) : NULL;
 }
 
 /* For libssl, which takes any argument; the table itself stays as it is. */
@@ -91,10 +93,10 @@ static void attach(const struct openssl *library, SSL_CTX *ctx)
 	struct context *context;
 	int saved = errno;
 
-	if (!library->is.supported || !ctx || !shim_active())
+	if (!library || !ctx)
 		return;
 	mtls_errors_keep(&library->crypto);
-	context = context_of(library, ctx) ? NULL : calloc(1, sizeof(*context));
+	context = openssl_start(library) && !context_of(library, ctx) ? calloc(1, sizeof(*context)) : NULL;
 	if (context && library->f.SSL_CTX_set_ex_data(ctx, library->context_index, context) == 1) {
 		library->f.SSL_CTX_set_cert_cb(ctx, on_cert, none_of(library));
 		library->f.SSL_CTX_set_client_cert_cb(ctx, openssl_callback(library));
@@ -109,13 +111,15 @@ static void attach(const struct openssl *library, SSL_CTX *ctx)
 
 SSL_CTX *hook_SSL_CTX_new(struct origin from, const SSL_METHOD *method)
 {
-	const struct openssl *library = openssl_of_method(from, method), *before = openssl_in_flight;
+	const struct openssl *library = openssl_of_method(from, method);
+	__typeof__(&SSL_CTX_new) real = OPENSSL_NEXT(library, from, SSL_CTX_new);
+	void *before = openssl_in_flight;
 	SSL_CTX *ctx;
 
-	if (!library)
+	if (!real)
 		return NULL;
-	openssl_in_flight = library;
-	ctx = library->f.SSL_CTX_new(method);
+	openssl_in_flight = (void *)real;
+	ctx = real(method);
 	openssl_in_flight = before;
 	attach(library, ctx);
 	return ctx;
@@ -123,39 +127,45 @@ SSL_CTX *hook_SSL_CTX_new(struct origin from, const SSL_METHOD *method)
 
 SSL_CTX *hook_SSL_CTX_new_ex(struct origin from, OSSL_LIB_CTX *libctx, const char *properties, const SSL_METHOD *method)
 {
-	const struct openssl *library = openssl_of_method(from, method), *before = openssl_in_flight;
+	const struct openssl *library = openssl_of_method(from, method);
+	__typeof__(&SSL_CTX_new_ex) real = OPENSSL_NEXT(library, from, SSL_CTX_new_ex);
+	void *before = openssl_in_flight;
 	SSL_CTX *ctx;
 
-	if (!library || !library->f.SSL_CTX_new_ex)
+	if (!real)
 		return NULL;
-	openssl_in_flight = library;
-	ctx = library->f.SSL_CTX_new_ex(libctx, properties, method);
+	openssl_in_flight = (void *)real;
+	ctx = real(libctx, properties, method);
 	openssl_in_flight = before;
 	attach(library, ctx);
 	return ctx;
 }
 
-/* --- setters and getters ----------------------------------------------------- */
+/* --- the program's callbacks ------------------------------------------------ */
 
 void hook_SSL_CTX_set_client_cert_cb(struct origin from, SSL_CTX *ctx, mtls_client_cert_cb callback)
 {
 	const struct openssl *library = openssl_of_caller(from);
-	struct context *context = library ? context_of(library, ctx) : NULL;
+	struct context *context = context_of(library, ctx);
+	__typeof__(&SSL_CTX_set_client_cert_cb) set =
+		context ? NULL : OPENSSL_NEXT(library, from, SSL_CTX_set_client_cert_cb);
 
 	if (context)
 		atomic_store(&context->client_cert_cb, callback);
-	else if (library)
-		library->f.SSL_CTX_set_client_cert_cb(ctx, callback);
+	else if (set)
+		set(ctx, callback);
 }
 
 mtls_client_cert_cb hook_SSL_CTX_get_client_cert_cb(struct origin from, SSL_CTX *ctx)
 {
 	const struct openssl *library = openssl_of_caller(from);
-	struct context *context = library ? context_of(library, ctx) : NULL;
+	struct context *context = context_of(library, ctx);
+	__typeof__(&SSL_CTX_get_client_cert_cb) get =
+		context ? NULL : OPENSSL_NEXT(library, from, SSL_CTX_get_client_cert_cb);
 
 	if (context)
 		return atomic_load(&context->client_cert_cb);
-	return library ? library->f.SSL_CTX_get_client_cert_cb(ctx) : NULL;
+	return get ? get(ctx) : NULL;
 }
 
 /* The one record of this pair; NULL without memory. */
@@ -184,22 +194,20 @@ static struct chained *chained_of(const struct openssl *library, mtls_cert_cb ca
 void hook_SSL_CTX_set_cert_cb(struct origin from, SSL_CTX *ctx, mtls_cert_cb callback, void *arg)
 {
 	const struct openssl *library = openssl_of_caller(from);
-	struct chained *chained = library && context_of(library, ctx) ? chained_of(library, callback, arg) : NULL;
+	struct chained *chained = context_of(library, ctx) ? chained_of(library, callback, arg) : NULL;
+	__typeof__(&SSL_CTX_set_cert_cb) set = OPENSSL_NEXT(library, from, SSL_CTX_set_cert_cb);
 
-	if (chained)
-		library->f.SSL_CTX_set_cert_cb(ctx, on_cert, chained);
-	else if (library)
-		library->f.SSL_CTX_set_cert_cb(ctx, callback, arg);
+	if (set)
+		set(ctx, chained ? on_cert : callback, chained ? chained : arg);
 }
 
 void hook_SSL_set_cert_cb(struct origin from, SSL *ssl, mtls_cert_cb callback, void *arg)
 {
 	const struct openssl *library = openssl_of_caller(from);
-	bool ours = library && library->is.supported && context_of(library, library->f.SSL_get_SSL_CTX(ssl));
-	struct chained *chained = ours ? chained_of(library, callback, arg) : NULL;
+	const SSL_CTX *ctx = library ? library->f.SSL_get_SSL_CTX(ssl) : NULL;
+	struct chained *chained = context_of(library, ctx) ? chained_of(library, callback, arg) : NULL;
+	__typeof__(&SSL_set_cert_cb) set = OPENSSL_NEXT(library, from, SSL_set_cert_cb);
 
-	if (chained)
-		library->f.SSL_set_cert_cb(ssl, on_cert, chained);
-	else if (library)
-		library->f.SSL_set_cert_cb(ssl, callback, arg);
+	if (set)
+		set(ssl, chained ? on_cert : callback, chained ? chained : arg);
 }

@@ -68,14 +68,13 @@ static void walk_end(const struct openssl *library, SSL *ssl, const struct walk 
 	}
 }
 
+/* A certificate without its key is none: some programs put their CA's there, and libssl would send nothing. */
 bool openssl_has_own(const struct openssl *library, SSL *ssl)
 {
 	X509 *current = library->f.SSL_get_certificate(ssl);
 	struct walk walk = {.moved = false};
-	bool own = current && !is_ours(library, current);
+	bool own = current && library->f.SSL_get_privatekey(ssl) && !is_ours(library, current);
 
-	if (own)
-		return true;
 	while (!own && walk_next(library, ssl, &walk))
 		own = !is_ours(library, library->f.SSL_get_certificate(ssl));
 	walk_end(library, ssl, &walk);

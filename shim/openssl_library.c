@@ -93,42 +93,66 @@ static bool fill(struct library *is, void *handle)
 {
 	struct openssl *library = (struct openssl *)is;
 	bool is_3 = is_openssl_3(handle);
-	bool all = find_functions(library, handle, is_3) && (is_3 || is_openssl_111(library));
 
-	dlerror(); /* our misses are not the program's */
-	is->parser.parser = &parser;
-	if (!all)
+	if (!find_functions(library, handle, is_3) || !(is_3 || is_openssl_111(library)))
 		return false;
-	describe(library);
-	library->context_index =
-		library->f.CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL_CTX, 0, library, NULL, NULL, context_free);
-	library->mark_index = library->f.CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_X509, 0, library, NULL, NULL, NULL);
+	is->parser.parser = &parser;
 	library->none.library = library;
-	return library->context_index >= 0 && library->mark_index >= 0;
+	describe(library);
+	return true;
 }
 
-const struct family openssl_family = {"SSL_CTX_new", (const void *)&SSL_CTX_new, "libssl", fill,
-				      sizeof(struct openssl)};
+const struct family openssl_family = {"SSL_CTX_new", "libssl", fill, sizeof(struct openssl)};
 
 /* --- which one ------------------------------------------------------------------ */
 
-__thread const struct openssl *openssl_in_flight __attribute__((tls_model("initial-exec")));
+__thread void *openssl_in_flight __attribute__((tls_model("initial-exec")));
+
+static struct origin origin_of(struct origin from)
+{
+	return openssl_in_flight && !from.library ? (struct origin){openssl_in_flight, NULL} : from;
+}
 
 const struct openssl *openssl_of_caller(struct origin from)
 {
-	if (openssl_in_flight && !from.library)
-		return openssl_in_flight;
-	return (const struct openssl *)library_of_caller(&openssl_family, from);
+	return (const struct openssl *)library_of_caller(&openssl_family, origin_of(from));
+}
+
+void *openssl_next(struct origin from, const char *name)
+{
+	return library_next(&openssl_family, origin_of(from), name);
 }
 
 const struct openssl *openssl_of_method(struct origin from, const SSL_METHOD *method)
 {
-	const struct library *of_caller, *of_method;
+	const struct openssl *of_caller =
+		openssl_of_caller(from); /* in any case: libssl's own start undoes dlerror(3) too */
+	const struct library *of_method =
+		from.library || openssl_in_flight ? NULL : library_of_address(&openssl_family, method);
 
-	if (from.library || openssl_in_flight)
-		return openssl_of_caller(from);
-	of_method = library_of_address(&openssl_family, method);
-	of_caller =
-		library_of_caller(&openssl_family, from); /* in any case: libssl's own start undoes dlerror(3) too */
-	return (const struct openssl *)(of_method ? of_method : of_caller);
+	return of_method ? (const struct openssl *)of_method : of_caller;
+}
+
+/* --- what it needs of a libssl that is in use ------------------------------------- */
+
+/* Another thread may be there first; then its index counts. 0 is nobody's: OpenSSL keeps it for itself. */
+static bool have_index(const struct openssl *library, atomic_int *index, int class, CRYPTO_EX_free *on_free)
+{
+	void *arg = library->is.parser.context;
+	int none = 0, made;
+
+	if (atomic_load(index))
+		return true;
+	made = library->f.CRYPTO_get_ex_new_index(class, 0, arg, NULL, NULL, on_free);
+	if (made > 0)
+		atomic_compare_exchange_strong(index, &none, made);
+	return made > 0;
+}
+
+bool openssl_start(const struct openssl *library)
+{
+	struct openssl *started = library->is.parser.context;
+
+	return have_index(library, &started->mark_index, CRYPTO_EX_INDEX_X509, NULL) &&
+	       have_index(library, &started->context_index, CRYPTO_EX_INDEX_SSL_CTX, context_free);
 }

@@ -25,7 +25,7 @@ struct record *records_find(struct records *records, const void *object)
 	return record;
 }
 
-struct record *records_add(struct records *records, const void *object)
+struct record *records_add(struct records *records, const void *object, size_t size)
 {
 	_Atomic(struct record *) *list = list_of(records, object);
 	struct record *record;
@@ -36,7 +36,7 @@ struct record *records_add(struct records *records, const void *object)
 		if (atomic_compare_exchange_strong(&record->object, &nobody, object))
 			return record;
 	}
-	record = calloc(1, records->size);
+	record = calloc(1, size);
 	if (!record)
 		return NULL;
 	atomic_store(&record->object, object);
@@ -46,8 +46,8 @@ struct record *records_add(struct records *records, const void *object)
 	return record;
 }
 
-void records_remove(const struct records *records, struct record *record)
+void records_remove(struct record *record, size_t size)
 {
-	memset(record + 1, 0, records->size - sizeof(*record));
+	memset(record + 1, 0, size - sizeof(*record));
 	atomic_store(&record->object, NULL);
 }

@@ -19,17 +19,19 @@ struct record {
 	struct record *next;          /* with the same hash; as long as the process lives */
 };
 
-/* All of one kind. */
+/* All of one kind; zeroed at first, and so no part of the library's file. */
 struct records {
-	size_t size; /* of the adapter's structure */
 	_Atomic(struct record *) list[RECORDS_LISTS];
 };
 
 /* NULL: there is none. Any thread. */
 struct record *records_find(struct records *, const void *object);
-/* A new one, zeroed but for its head; records_find must have said that there is none. NULL without memory. */
-struct record *records_add(struct records *, const void *object);
+/*
+ * A new one, zeroed but for its head; records_find must have said that there is none. NULL without memory. size: of the
+ * adapter's structure, the same for all of one kind.
+ */
+struct record *records_add(struct records *, const void *object, size_t size);
 /* Before the object's address can be another's. */
-void records_remove(const struct records *, struct record *);
+void records_remove(struct record *, size_t size);
 
 #endif

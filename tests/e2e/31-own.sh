@@ -71,6 +71,18 @@ test_certificate() {
 	leaves none
 }
 
+# tcl-tls puts its CA's there: nothing can be signed with it, and libssl would send none
+test_certificate_without_key() {
+	server_use ask
+	attempt plain own ctx-bare
+	expect_rc 0
+	expect_seen subject= asked=yes result=ok
+	attempt bare own ctx-bare
+	expect_rc 0
+	expect_seen subject=CN=device chain=2 verify=ok result=ok
+	words reason=presented subject=CN=device
+}
+
 test_cert_cb_of_context() {
 	chooses ctx-cb=s
 	leaves ctx-cb=n

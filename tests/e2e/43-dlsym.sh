@@ -201,10 +201,14 @@ test_no_name() {
 
 # A program that asks whether there is such a function at all.
 test_asks_what_there_is() {
-	same probe asks
-	count 1 'default SSL_CTX_new: none error=yes'
-	same probe asks "$libssl"
-	count 1 'default SSL_CTX_new_ex: found error=no'
+	local setting
+	for setting in MTLS_DISABLE= MTLS_DISABLE=1; do
+		export "${setting?}"
+		same probe asks
+		count 1 'default SSL_CTX_new: none error=yes'
+		same probe asks "$libssl"
+		count 1 'default SSL_CTX_new_ex: found error=no'
+	done
 }
 
 test_asks_1_1_1_what_there_is() {

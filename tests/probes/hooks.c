@@ -203,6 +203,23 @@ static void call_setters(SSL_CTX *ctx)
 	SSL_free(ssl);
 }
 
+/* libssl's own start has its own effects; and docs/HOOKS.md, "Which libssl", tells what a first call may do to dlerror.
+ */
+static void first_calls(void)
+{
+	SSL_CTX *ctx = context_new();
+	SSL *ssl = SSL_new(ctx);
+
+	SSL_CTX_set_client_cert_cb(ctx, SSL_CTX_get_client_cert_cb(ctx));
+	SSL_CTX_set_cert_cb(ctx, NULL, NULL);
+	SSL_set_cert_cb(ssl, NULL, NULL);
+	SSL_free(ssl);
+	SSL_CTX_free(ctx);
+#if OPENSSL_VERSION_NUMBER >= 0x30000000
+	SSL_CTX_free(SSL_CTX_new_ex(NULL, NULL, TLS_client_method()));
+#endif
+}
+
 int main(int argc, char *argv[])
 {
 	SSL_CTX *ctx;
@@ -210,7 +227,7 @@ int main(int argc, char *argv[])
 	if (argc != 2)
 		die("usage: hooks PORT");
 	port = htons((uint16_t)atoi(argv[1]));
-	SSL_CTX_free(context_new()); /* libssl's own start has its own effects */
+	first_calls();
 	call_libc();
 	call_loader();
 	ctx = call_new("works", TLS_client_method());

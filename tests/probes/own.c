@@ -7,6 +7,7 @@
  *
  * A scenario is a list of words with "+" between them, in this order of doing:
  *   ctx-cert ssl-cert        the certificate on the context, on the connection
+ *   ctx-bare                 the certificate on the context, but no key
  *   ctx-cb=A ssl-cb=A        a cert_cb: on the context, on the connection
  *   late-cb=A                a cert_cb on the context once the connection exists
  *   client-cb=A              a client_cert_cb
@@ -107,6 +108,8 @@ static void before_connection(char *const words[], SSL_CTX *ctx)
 {
 	if (word(words, "ctx-cert") &&
 	    (SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1 || SSL_CTX_use_PrivateKey(ctx, own_key) != 1))
+		die("certificate refused");
+	if (word(words, "ctx-bare") && SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1)
 		die("certificate refused");
 	on_ctx.answers = word(words, "ctx-cb");
 	if (on_ctx.answers)
