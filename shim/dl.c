@@ -5,6 +5,8 @@
  */
 #include "shim/dl.h"
 
+#include <string.h>
+
 #ifndef MTLS_DLSYM
 
 void *dl_symbol(void *handle, const char *name)
@@ -19,7 +21,6 @@ void *dl_symbol(void *handle, const char *name)
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 typedef void *(*dlsym_function)(void *, const char *);
 
@@ -138,3 +139,15 @@ void *dl_symbol(void *handle, const char *name)
 }
 
 #endif
+
+bool dl_symbols(void *handle, const char *names, const char *marks, void *table)
+{
+	void **function = table;
+	bool all = true;
+
+	for (; *names; names += strlen(names) + 1, function++) {
+		*function = dl_symbol(handle, names + 1);
+		all = all && (*function || !strchr(marks, *names));
+	}
+	return all;
+}

@@ -7,6 +7,7 @@
 #define MTLS_SHIM_DL_H
 
 #include <dlfcn.h>
+#include <stdbool.h>
 
 /* What a sanitizer instruments must not run before its runtime, and that looks its own functions up with dlsym. */
 #if ((defined(__x86_64__) && defined(__LP64__)) || defined(__aarch64__)) && !defined(__SANITIZE_ADDRESS__) && \
@@ -34,5 +35,12 @@ __asm__(".symver dlsym,dlsym@" MTLS_OLDEST);
 
 /* libc's dlsym, past any hook of ours or of others: all look-ups of the shim go this way. As dlsym(3). */
 void *dl_symbol(void *handle, const char *name);
+
+/*
+ * Fills a table of nothing but pointers to functions: names lists them, each with a mark before it and a NUL behind,
+ * the list with one more. false: one is missing whose mark is among these. A missing one is NULL, and dlerror(3) has
+ * it.
+ */
+bool dl_symbols(void *handle, const char *names, const char *marks, void *table);
 
 #endif

@@ -12,15 +12,19 @@
 /* Every function by name, from the libssl's own scope, which has its libcrypto. */
 static bool find_functions(struct openssl *library, void *handle, bool is_3)
 {
-	bool all = true;
-
-#define MTLS_OPENSSL(name)   all = ((*(void **)&library->f.name = dl_symbol(handle, #name)) != NULL) && all;
-#define MTLS_OPENSSL_3(name) all = ((*(void **)&library->f.name = dl_symbol(handle, #name)) != NULL || !is_3) && all;
+#define MTLS_OPENSSL(name)   "*" #name "\0"
+#define MTLS_OPENSSL_3(name) "3" #name "\0"
+	static const char names[] =
 #include "shim/openssl.def"
-#define MTLS_CRYPTO(name) all = ((*(void **)&library->crypto.name = dl_symbol(handle, #name)) != NULL) && all;
+		;
+#define MTLS_CRYPTO(name) "*" #name "\0"
+	static const char crypto[] =
 #include "host/crypto.def"
+		;
 #undef MTLS_CRYPTO
-	return all;
+
+	return dl_symbols(handle, names, is_3 ? "*3" : "*", &library->f) &&
+	       dl_symbols(handle, crypto, "*", &library->crypto);
 }
 
 /* --- the parser ------------------------------------------------------------ */

@@ -194,7 +194,7 @@ static double cpu_us(void)
 
 static long memory_kb(const char *key)
 {
-	FILE *f = fopen("/proc/self/status", "re");
+	FILE *f = fopen("/proc/self/smaps_rollup", "re");
 	char line[256];
 	long kb = -1;
 
@@ -221,7 +221,7 @@ static int worker(uint16_t port)
 		double start;
 
 		if (about == 'm') {
-			printf("%ld %ld\n", memory_kb("VmRSS:"), memory_kb("VmHWM:"));
+			printf("%ld %ld\n", memory_kb("Rss:"), memory_kb("Anonymous:"));
 		} else {
 			start = cpu_us();
 			for (int i = 0; i < count; i++)
@@ -440,7 +440,7 @@ static void compare_all(uint16_t port)
 
 static void memory_of(const char *title, uint16_t port, bool shim, char about)
 {
-	double rss[MEMORY_RUNS], peak[MEMORY_RUNS];
+	double rss[MEMORY_RUNS], dirty[MEMORY_RUNS];
 	struct worker w;
 	char answer[64], *end;
 
@@ -449,15 +449,15 @@ static void memory_of(const char *title, uint16_t port, bool shim, char about)
 		time_of(&w, about, 10);
 		ask(&w, 'm', 0, answer, sizeof(answer));
 		rss[i] = (double)strtol(answer, &end, 10);
-		peak[i] = (double)strtol(end, NULL, 10);
+		dirty[i] = (double)strtol(end, NULL, 10);
 		worker_end(&w);
 	}
-	printf("%-58s %6.0f kB %6.0f kB\n", title, median(rss, MEMORY_RUNS), median(peak, MEMORY_RUNS));
+	printf("%-58s %6.0f kB %6.0f kB\n", title, median(rss, MEMORY_RUNS), median(dirty, MEMORY_RUNS));
 }
 
 static void memory_all(uint16_t port)
 {
-	printf("%-58s %9s %9s\n", "a TLS client's memory after 10 handshakes (median of 5)", "VmRSS", "VmHWM");
+	printf("%-58s %9s %9s\n", "a TLS client's memory after 10 handshakes (median of 5)", "resident", "its own");
 	memory_of("server does not ask, without the shim", port, false, NOT_ASKED);
 	memory_of("server does not ask, with the shim", port, true, NOT_ASKED);
 	memory_of("own certificate, without the shim", port, false, OWN);
