@@ -115,9 +115,9 @@ server_saw_tls() {
 	server_saw | grep -q 'tls=1'
 }
 
-# drive HOW COMMAND...: ends HOW a moment after the server has seen TLS, or after 10 s. COMMAND goes before what it runs.
+# drive HOW COMMAND...: ends HOW two seconds after the server has seen TLS, or after 10 s. COMMAND goes before what it runs.
 drive() {
-	local pid how=$1 end=$((SECONDS + 10)) patience=100
+	local pid how=$1 end=$((SECONDS + 10)) patience=200
 	shift
 	drive_via=("$@")
 	rm -rf "${drive_folder:?}/home"
