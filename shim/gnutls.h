@@ -21,7 +21,7 @@
 
 #define GTLS_SUBJECT_MAX 512
 
-/* One libgnutls (3.6.3 or newer): every function below was found. */
+/* One libgnutls (3.6.3 or newer): every function below was found, but those that are optional. */
 struct gtls {
 	struct library is;
 	struct {

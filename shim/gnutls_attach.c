@@ -33,7 +33,27 @@ const struct gtls *gtls_of(const struct gtls_session *session, struct origin fro
 
 /* --- the retrieve function ----------------------------------------------------- */
 
-/* GnuTLS asks it only where the server has asked. The program's own answer comes first, an error of it too. */
+static bool has_static(const struct gtls *library, gnutls_certificate_credentials_t object)
+{
+	gnutls_datum_t der;
+
+	return library->f.gnutls_certificate_get_crt_raw(object, 0, 0, &der) >= 0;
+}
+
+/*
+ * Not one that takes raw public keys: with a retrieve function it would offer that type for itself too, and the server
+ * might choose it. With one of the program's it does that anyway.
+ */
+static bool is_served(const struct gtls_session *session, const struct gtls_credentials *own)
+{
+	return session && own && (!session->raw || atomic_load(&own->version));
+}
+
+/*
+ * The program's own answer comes first, an error of it too; then a certificate that it has put into the credentials
+ * while ours was in force: it cannot be chosen from here, but it is the program's. Servers are asked of, too, but no
+ * server has been asked by its peer: where the session's record is a stale one, GnuTLS itself knows that.
+ */
 static int on_retrieve(gnutls_session_t object, const struct gnutls_cert_retr_st *info, gnutls_pcert_st **certs,
 		       unsigned *n_certs, gnutls_ocsp_data_st **ocsp, unsigned *n_ocsp, gnutls_privkey_t *key,
 		       unsigned *flags)
@@ -41,16 +61,20 @@ static int on_retrieve(gnutls_session_t object, const struct gnutls_cert_retr_st
 	struct gtls_question q = {object, info, certs, n_certs, ocsp, n_ocsp, key, flags};
 	struct gtls_credentials *own = credentials_of(info->cred);
 	struct gtls_session *session = gtls_session_of(object);
-	int ret = own ? gtls_ask_own(own, &q) : 0, before;
+	int ret = own ? gtls_ask_own(own, &q) : 0, before, saved = errno;
 
-	if (ret < 0 || !session)
+	if (ret < 0 || !is_served(session, own) ||
+	    !own->library->f.gnutls_certificate_client_get_request_status(object))
 		return ret;
 	before = shim_hold_cancel();
-	if (*n_certs)
+	session->asked = true;
+	if (*n_certs || has_static(own->library, info->cred))
 		gtls_tell_own(session);
 	else
 		gtls_answer(session, &q);
+	session->request_seen = false;
 	shim_restore_cancel(before);
+	errno = saved;
 	return ret;
 }
 
@@ -73,13 +97,6 @@ static void set_own(const struct gtls_credentials *own, gnutls_certificate_crede
 	}
 }
 
-static bool has_static(const struct gtls *library, gnutls_certificate_credentials_t object)
-{
-	gnutls_datum_t der;
-
-	return library->f.gnutls_certificate_get_crt_raw(object, 0, 0, &der) >= 0;
-}
-
 static gnutls_certificate_credentials_t used_by(const struct gtls *library, gnutls_session_t session)
 {
 	void *object = NULL;
@@ -88,36 +105,82 @@ static gnutls_certificate_credentials_t used_by(const struct gtls *library, gnut
 }
 
 /*
- * Not for a session that takes raw public keys: with a retrieve function it would offer that type for itself too, and
- * the server might choose it. Threads may share the credentials: ours is set before it counts as set, and setting it
- * twice is harmless. A server's session only takes back what a client's on the same credentials left.
+ * The credentials' function may be set at once by us, in several threads, and by the program. Setting one twice is
+ * harmless; what must not be is that the program's last setting is lost, or that ours counts as set and is not. Hence
+ * the count: it has moved where a setting of the program's came between.
  */
+static void put_in_front(struct gtls_credentials *own, gnutls_certificate_credentials_t object)
+{
+	unsigned now = atomic_load(&own->settings) + 1;
+
+	if (atomic_load(&own->armed) == now)
+		return;
+	own->library->f.gnutls_certificate_set_retrieve_function3(object, on_retrieve);
+	atomic_store(&own->armed, now);
+}
+
+/* Ours is gone before it counts as gone: another thread, about to start a handshake, sees to it itself until then. */
+static void take_back(struct gtls_credentials *own, gnutls_certificate_credentials_t object)
+{
+	unsigned before;
+
+	do {
+		before = atomic_load(&own->settings);
+		set_own(own, object);
+	} while (atomic_load(&own->settings) != before);
+	atomic_store(&own->armed, 0);
+}
+
+/* false: the program has no certificate in the credentials. */
+static bool yield_to_static(struct gtls_credentials *own, gnutls_certificate_credentials_t object)
+{
+	if (!has_static(own->library, object))
+		return false;
+	if (atomic_load(&own->armed))
+		take_back(own, object);
+	return true;
+}
+
+void gtls_yield(const struct gtls_session *session)
+{
+	gnutls_certificate_credentials_t used = used_by(session->library, session->session);
+	struct gtls_credentials *own = used ? credentials_of(used) : NULL;
+	int saved = errno;
+
+	if (own)
+		(void)yield_to_static(own, used);
+	errno = saved;
+}
+
+/* A server's session only takes back what a client's on the same credentials left. */
 static void arm(const struct gtls *library, gnutls_session_t object, struct gtls_session *session)
 {
 	gnutls_certificate_credentials_t used = used_by(library, object);
 	struct gtls_credentials *own = used ? credentials_of(used) : NULL;
+	int saved = errno;
 
-	if (!own)
-		return;
-	if (has_static(library, used)) {
-		if (atomic_exchange(&own->armed, false))
-			set_own(own, used);
-	} else if (session && (!session->raw || atomic_load(&own->version))) {
+	if (own && !yield_to_static(own, used) && is_served(session, own)) {
 		gtls_watch(session);
-		if (!atomic_load(&own->armed)) {
-			library->f.gnutls_certificate_set_retrieve_function3(used, on_retrieve);
-			atomic_store(&own->armed, true);
-		}
+		put_in_front(own, used);
 	}
+	errno = saved;
 }
 
-/* A certificate in the credentials is used without our being asked: its line follows when the handshake is over. */
-static void tell_static(struct gtls_session *session)
+/*
+ * What is left to tell when the handshake is over: a certificate in the credentials is used without our being asked,
+ * and the program may have taken our handshake hook away before it saw ours leave.
+ */
+static void tell_rest(struct gtls_session *session)
 {
 	const struct gtls *library = session->library;
+	bool asked = session->asked;
 	gnutls_certificate_credentials_t used;
 
-	if (!log_wanted(MTLS_LOG_INFO) || !library->f.gnutls_certificate_client_get_request_status(session->session))
+	session->asked = false;
+	if (session->untold)
+		gtls_tell_sent(session);
+	if (asked || !log_wanted(MTLS_LOG_INFO) ||
+	    !library->f.gnutls_certificate_client_get_request_status(session->session))
 		return;
 	used = used_by(library, session->session);
 	if (used && has_static(library, used))
@@ -147,7 +210,7 @@ int hook_gnutls_handshake(struct origin from, gnutls_session_t object)
 	ret = real(object);
 	saved = errno;
 	if (session && ret >= 0 && is_request_over(session))
-		tell_static(session);
+		tell_rest(session);
 	errno = saved;
 	return ret;
 }
@@ -166,29 +229,30 @@ int hook_gnutls_reauth(struct origin from, gnutls_session_t object, unsigned fla
 	ret = real(object, flags);
 	saved = errno;
 	if (session && ret >= 0)
-		tell_static(session);
+		tell_rest(session);
 	errno = saved;
 	return ret;
 }
 
 /* --- sessions -------------------------------------------------------------------- */
 
-static void forget_session(struct gtls_session *session)
+/* A new session has the address of one that went without our seeing it, and with it all that had borrowed of us. */
+static void forget_session(gnutls_session_t object)
 {
-	struct gtls_identity *identity = session->identity;
-	const struct gtls *library = session->library;
+	struct gtls_session *session = gtls_session_of(object);
+	struct gtls_identity *identity = session ? session->identity : NULL;
+	const struct gtls *library = session ? session->library : NULL;
 
-	records_remove(&session->record, sizeof(*session));
-	gtls_identity_drop(library, identity);
+	if (session)
+		records_remove(&session->record, sizeof(*session));
+	if (identity)
+		gtls_identity_drop(library, identity);
 }
 
 static void note_session(const struct gtls *library, gnutls_session_t object, unsigned flags)
 {
-	struct gtls_session *session = gtls_session_of(object);
+	struct gtls_session *session = (struct gtls_session *)records_add(&sessions, object, sizeof(*session));
 
-	if (session) /* it went without our seeing it */
-		forget_session(session);
-	session = (struct gtls_session *)records_add(&sessions, object, sizeof(*session));
 	if (!session)
 		return;
 	session->library = library;
@@ -209,6 +273,8 @@ int hook_gnutls_init(struct origin from, gnutls_session_t *object, unsigned flag
 		return GNUTLS_E_INTERNAL_ERROR;
 	ret = real(object, flags);
 	saved = errno;
+	if (ret >= 0)
+		forget_session(*object);
 	if (ret >= 0 && !(flags & GNUTLS_SERVER) && library)
 		note_session(library, *object, flags);
 	errno = saved;
@@ -239,26 +305,31 @@ void hook_gnutls_deinit(struct origin from, gnutls_session_t object)
 
 /* --- credentials ------------------------------------------------------------------ */
 
+/* library NULL: only what was kept of others at the address goes, which went without our seeing it. */
+static void note_credentials(const struct gtls *library, gnutls_certificate_credentials_t object)
+{
+	struct gtls_credentials *own = credentials_of(object);
+
+	if (own)
+		records_remove(&own->record, sizeof(*own));
+	own = library ? (struct gtls_credentials *)records_add(&credentials, object, sizeof(*own)) : NULL;
+	if (own)
+		own->library = library;
+}
+
 int hook_gnutls_certificate_allocate_credentials(struct origin from, gnutls_certificate_credentials_t *object)
 {
 	const struct gtls *library = gtls_of(NULL, from);
 	__typeof__(&gnutls_certificate_allocate_credentials) real =
 		GTLS_NEXT(library, from, gnutls_certificate_allocate_credentials);
-	struct gtls_credentials *own;
 	int ret, saved;
 
 	if (!real)
 		return GNUTLS_E_INTERNAL_ERROR;
 	ret = real(object);
 	saved = errno;
-	if (ret >= 0 && library) {
-		own = credentials_of(*object);
-		if (own) /* they went without our seeing it */
-			records_remove(&own->record, sizeof(*own));
-		own = (struct gtls_credentials *)records_add(&credentials, *object, sizeof(*own));
-		if (own)
-			own->library = library;
-	}
+	if (ret >= 0)
+		note_credentials(library, *object);
 	errno = saved;
 	return ret;
 }
@@ -276,7 +347,10 @@ void hook_gnutls_certificate_free_credentials(struct origin from, gnutls_certifi
 		real(object);
 }
 
-/* The program's function stands in the record first, so that ours, if a handshake is just going on, finds it. */
+/*
+ * The program's function stands in the record first, so that ours, if a handshake is just going on, finds it; there it
+ * stays when it is taken off, for whoever has just read the version.
+ */
 #define SETTER(name, number, type) \
 	void hook_##name(struct origin from, gnutls_certificate_credentials_t object, type *function) \
 	{ \
@@ -285,12 +359,15 @@ void hook_gnutls_certificate_free_credentials(struct origin from, gnutls_certifi
 		__typeof__(&name) real = GTLS_NEXT(library, from, name); \
 \
 		if (own) { \
-			atomic_store(&own->own##number, function); \
+			if (function) \
+				atomic_store(&own->own##number, function); \
 			atomic_store(&own->version, function ? number : 0); \
-			atomic_store(&own->armed, false); \
+			atomic_fetch_add(&own->settings, 1); \
 		} \
 		if (real) \
 			real(object, function); \
+		if (own) \
+			atomic_fetch_add(&own->settings, 1); \
 	}
 SETTER(gnutls_certificate_set_retrieve_function, 1, gnutls_certificate_retrieve_function)
 SETTER(gnutls_certificate_set_retrieve_function2, 2, gnutls_certificate_retrieve_function2)
@@ -310,12 +387,11 @@ static bool is_ascii(const char *name, size_t n)
 static void note_name(const struct gtls *library, struct gtls_name *into, const char *name, size_t n)
 {
 	gnutls_datum_t mapped = {NULL, 0};
+	int saved = errno;
 
 	into->told = n > 0;
 	into->text[0] = '\0';
-	if (!is_ascii(name, n)) {
-		if (library->f.gnutls_idna_map(name, (unsigned)n, &mapped, 0) < 0)
-			return;
+	if (!is_ascii(name, n) && library->f.gnutls_idna_map(name, (unsigned)n, &mapped, 0) >= 0) {
 		name = (const char *)mapped.data;
 		n = mapped.size;
 	}
@@ -325,6 +401,7 @@ static void note_name(const struct gtls *library, struct gtls_name *into, const 
 	}
 	if (mapped.data)
 		(*library->f.gnutls_free)(mapped.data);
+	errno = saved;
 }
 
 int hook_gnutls_server_name_set(struct origin from, gnutls_session_t object, gnutls_server_name_type_t type,

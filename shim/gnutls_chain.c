@@ -32,18 +32,29 @@ static int take_certs(const struct gtls *library, const gnutls_retr2_st *given, 
 	return 0;
 }
 
+/* A libgnutls without PKCS#11 does not know such keys, whatever its headers say. */
+static bool is_known(const struct gtls *library, gnutls_privkey_type_t type)
+{
+	return type == GNUTLS_PRIVKEY_X509 ||
+	       (type == GNUTLS_PRIVKEY_PKCS11 && library->f.gnutls_privkey_import_pkcs11);
+}
+
 static int take_key(const struct gtls *library, const gnutls_retr2_st *given, gnutls_privkey_t *out)
 {
 	unsigned flags = given->deinit_all ? GNUTLS_PRIVKEY_IMPORT_AUTO_RELEASE : 0;
 	gnutls_privkey_t key;
-	int ret = library->f.gnutls_privkey_init(&key);
+	int ret;
 
+	if (!is_known(library, given->key_type))
+		return GNUTLS_E_INVALID_REQUEST;
+	if (!given->key.x509)
+		return 0;
+	ret = library->f.gnutls_privkey_init(&key);
 	if (ret < 0)
 		return ret;
-	ret = GNUTLS_E_INVALID_REQUEST;
 	if (given->key_type == GNUTLS_PRIVKEY_X509)
 		ret = library->f.gnutls_privkey_import_x509(key, given->key.x509, flags);
-	else if (given->key_type == GNUTLS_PRIVKEY_PKCS11)
+	else
 		ret = library->f.gnutls_privkey_import_pkcs11(key, given->key.pkcs11, flags);
 	if (ret < 0)
 		library->f.gnutls_privkey_deinit(key);
@@ -67,7 +78,7 @@ static int take(const struct gtls *library, const gnutls_retr2_st *given, const 
 	gnutls_pcert_st *certs = NULL;
 	int ret = given->cert_type == GNUTLS_CRT_X509 ? take_certs(library, given, &certs) : GNUTLS_E_INVALID_REQUEST;
 
-	if (ret >= 0 && given->key.x509)
+	if (ret >= 0)
 		ret = take_key(library, given, q->key);
 	if (ret < 0 && certs) {
 		drop_certs(library, certs, given->ncerts);

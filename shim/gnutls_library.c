@@ -8,12 +8,13 @@
 
 static bool find_functions(struct gtls *library, void *handle)
 {
-	bool all = true;
-
-#define MTLS_GNUTLS(name) all = ((*(void **)&library->f.name = dl_symbol(handle, #name)) != NULL) && all;
+#define MTLS_GNUTLS(name)          "*" #name "\0"
+#define MTLS_GNUTLS_OPTIONAL(name) "?" #name "\0"
+	static const char names[] =
 #include "shim/gnutls.def"
-#undef MTLS_GNUTLS
-	return all;
+		;
+
+	return dl_symbols(handle, names, "*", &library->f);
 }
 
 static enum mtls_reason load(void *context, const struct mtls_blocks *blocks, void **identity, struct mtls_error *error)

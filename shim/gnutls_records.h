@@ -28,6 +28,7 @@ struct gtls_session {
 	bool datagram, own_pull;
 	bool raw;    /* it allows raw public keys, RFC 7250 */
 	bool shaken; /* a handshake has ended well: any further request comes after it */
+	bool asked;  /* the request under way came to our retrieve function, which tells its line */
 
 	struct gtls_name sni, verify;
 	bool verify_address; /* verify is an address in figures */
@@ -37,13 +38,15 @@ struct gtls_session {
 	unsigned own_type;
 	int own_when;
 	bool watched;
+	bool request_seen; /* ours has just seen the request, so it is in force whatever watched says */
 
 	uint16_t scheme[GTLS_SCHEMES]; /* what the program's ClientHello offered; none: not seen */
 	size_t n_schemes;
 
 	struct gtls_identity *identity; /* GnuTLS borrows it until the next request, or the session's end */
-	bool unverified;                /* identity must not leave before the server is verified */
-	struct server server;           /* for that */
+	bool untold;                    /* its line is told when it leaves */
+	bool unverified;                /* it must not leave before the server is verified */
+	struct server server;           /* for both */
 };
 
 /* The credentials' one retrieve function in force, by the version of its setter; 0: the program has none. */
@@ -54,7 +57,8 @@ struct gtls_credentials {
 	_Atomic(gnutls_certificate_retrieve_function *) own1;
 	_Atomic(gnutls_certificate_retrieve_function2 *) own2;
 	_Atomic(gnutls_certificate_retrieve_function3 *) own3;
-	atomic_bool armed; /* ours is set */
+	atomic_uint settings; /* counts the program's settings of a function, before and after each */
+	atomic_uint armed;    /* settings when ours was set, plus one: only then is ours the last; 0: it is not set */
 };
 
 /* The request as GnuTLS puts it to a retrieve function, and where the answer goes. */
@@ -78,17 +82,22 @@ const struct gtls *gtls_of(const struct gtls_session *, struct origin);
 #define GTLS_NEXT(library, from, name) \
 	((library) ? (library)->f.name : (__typeof__(&name))library_next(&gtls_family, from, #name))
 
+/* gnutls_attach.c: where the program has put a certificate into the credentials, GnuTLS is to choose itself. */
+void gtls_yield(const struct gtls_session *);
+
 /* gnutls_chain.c: asks the program's own retrieve function, whatever its version; negative: GnuTLS's error. */
 int gtls_ask_own(struct gtls_credentials *, const struct gtls_question *);
 
 /* gnutls_watch.c: stands in front of the program's handshake hook from now on, where that is possible. */
 void gtls_watch(struct gtls_session *);
 
-/* gnutls_request.c: a request that the program left unanswered. */
+/* gnutls_request.c, all of which may change errno: a request that the program left unanswered. */
 void gtls_answer(struct gtls_session *, const struct gtls_question *);
-/* The log line for a request that the program answered itself. */
+/* The log line for a request that the program answers itself. */
 void gtls_tell_own(struct gtls_session *);
-/* Is the server verified, now that its certificate is known? Tells what became of an identity that waited for it. */
+/* Is the server verified, now that its certificate is known? If not, that is told. */
 bool gtls_verify_later(struct gtls_session *);
+/* The line of an untold identity, once the Certificate message is made. */
+void gtls_tell_sent(struct gtls_session *);
 
 #endif

@@ -2,13 +2,12 @@
 /*
  * What GnuTLS and our records know of a server's request, and how the certificate is handed over; request.c does the
  * rest. In TLS 1.3 GnuTLS wants the certificate before it has seen the server's: there "verified" is answered yes for
- * the moment, and gnutls_watch.c asks again in time.
+ * the moment, gnutls_watch.c asks again in time, and the line is told when the certificate leaves.
  */
 #include "shim/gnutls_records.h"
 
 #include "shim/log.h"
 
-#include <errno.h>
 #include <string.h>
 
 /* Below it SHA-512 does not fit into a PSS signature (RFC 8017 9.1.1), but GnuTLS would try. */
@@ -19,7 +18,6 @@ struct asked {
 	struct request request;
 	struct gtls_session *session;
 	const struct gtls_question *question; /* NULL where only a line is to be told */
-	bool *later;                          /* request's */
 };
 
 static void names(const struct request *r, struct server *server)
@@ -58,15 +56,20 @@ static bool server_good(struct gtls_session *session, const struct server *serve
 	return request_names_good(server, name_good, session);
 }
 
+/* The server's certificate is still to come. */
+static bool is_early(const struct request *r)
+{
+	return mtls_version_13(r->version) && !r->post_handshake;
+}
+
 static enum mtls_tri verified(const struct request *r)
 {
-	const struct asked *asked = (const struct asked *)r;
-	struct gtls_session *session = asked->session;
+	struct gtls_session *session = ((const struct asked *)r)->session;
 
-	if (!mtls_version_13(r->version) || r->post_handshake)
+	if (!is_early(r))
 		return server_good(session, &r->server) ? MTLS_YES : MTLS_NO;
-	*asked->later = session->watched;
-	return session->watched ? MTLS_YES : MTLS_NO;
+	session->unverified = session->request_seen;
+	return session->request_seen ? MTLS_YES : MTLS_NO;
 }
 
 /* --- issuer and signature ------------------------------------------------------ */
@@ -226,8 +229,9 @@ static bool install(struct request *r, void *of)
 	if (!identity->key || !may_sign(session->library, identity))
 		return false;
 	gtls_identity_keep(identity);
+	r->later = is_early(r) && session->request_seen;
 	session->identity = identity;
-	session->unverified = r->later;
+	session->untold = r->later;
 	session->server = r->server;
 	*q->certs = identity->cert;
 	*q->n_certs = identity->n_certs;
@@ -307,44 +311,53 @@ static struct asked asked_of(struct gtls_session *session)
 void gtls_answer(struct gtls_session *session, const struct gtls_question *q)
 {
 	struct gtls_identity *before = session->identity;
-	int saved = errno;
 
 	session->identity = NULL;
-	session->unverified = false;
+	session->untold = session->unverified = false;
 	if (session->library->f.gnutls_certificate_type_get2(session->session, GNUTLS_CTYPE_CLIENT) ==
 	    GNUTLS_CRT_X509) {
 		struct asked asked = asked_of(session);
 
 		asked.question = q;
-		asked.later = &asked.request.later;
-		request_answer(&asked.request);
+		if (request_answer(&asked.request) != MTLS_PRESENTED)
+			session->unverified = false;
 	}
 	gtls_identity_drop(session->library, before);
-	errno = saved;
 }
 
 void gtls_tell_own(struct gtls_session *session)
 {
 	struct asked asked;
-	int saved = errno;
 
-	session->unverified = false;
+	session->untold = session->unverified = false;
 	if (!log_wanted(MTLS_LOG_INFO))
 		return;
 	asked = asked_of(session);
 	request_tell(&asked.request, MTLS_APP_CERTIFICATE, NULL);
-	errno = saved;
+}
+
+static void tell_later(struct gtls_session *session, enum mtls_reason reason)
+{
+	struct asked asked = asked_of(session);
+
+	session->untold = false;
+	asked.request.server = session->server;
+	request_tell(&asked.request, reason, reason == MTLS_PRESENTED ? session->identity : NULL);
 }
 
 bool gtls_verify_later(struct gtls_session *session)
 {
-	struct asked asked = asked_of(session);
-	bool good = server_good(session, &session->server);
-	int saved = errno;
+	session->unverified = !server_good(session, &session->server);
+	if (session->unverified)
+		tell_later(session, MTLS_SERVER_NOT_VERIFIED);
+	return !session->unverified;
+}
 
-	session->unverified = !good;
-	asked.request.server = session->server;
-	request_tell(&asked.request, good ? MTLS_PRESENTED : MTLS_SERVER_NOT_VERIFIED, good ? session->identity : NULL);
-	errno = saved;
-	return good;
+/* GnuTLS drops what it finds no signature algorithm for, and sends none. */
+void gtls_tell_sent(struct gtls_session *session)
+{
+	const gnutls_datum_t *leaf = session->library->f.gnutls_certificate_get_ours(session->session);
+	bool ours = leaf && leaf->data == session->identity->cert[0].cert.data;
+
+	tell_later(session, ours ? MTLS_PRESENTED : MTLS_NO_COMMON_SIGNATURE);
 }

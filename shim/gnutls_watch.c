@@ -2,9 +2,11 @@
 /*
  * Our handshake hook, in front of the program's. It sees what the program's ClientHello offers, which GnuTLS tells
  * nowhere else, and in TLS 1.3, where a certificate must be chosen before the server's is seen, it stops a handshake
- * whose server turns out not to be verified before our certificate leaves.
+ * whose server turns out not to be verified before our certificate leaves, and says when it does leave.
  */
 #include "shim/gnutls_records.h"
+
+#include <errno.h>
 
 #define EXTENSION_SIGNATURE_ALGORITHMS 13 /* RFC 8446 4.2 */
 #define COMPRESSED_CERTIFICATE         25 /* RFC 8879; 3.7.4 and newer send it */
@@ -33,14 +35,19 @@ static void read_hello(struct gtls_session *session, const gnutls_datum_t *messa
 /* The server's certificate is known from its CertificateVerify on; ours must not leave before, whatever the order. */
 static int watch(struct gtls_session *session, unsigned type, bool post, bool incoming, const gnutls_datum_t *message)
 {
-	bool verify = type == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY && incoming && post;
 	bool leaves = (type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT || type == COMPRESSED_CERTIFICATE) && !incoming;
 
 	if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && !incoming && !post)
 		read_hello(session, message);
-	if (!session->unverified || !(verify || leaves))
-		return 0;
-	return verify && gtls_verify_later(session) ? 0 : GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
+	if (type == GNUTLS_HANDSHAKE_CERTIFICATE_REQUEST && incoming)
+		session->request_seen = true;
+	if (session->unverified && type == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY && incoming && post)
+		return gtls_verify_later(session) ? 0 : GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
+	if (session->unverified && leaves)
+		return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
+	if (session->untold && leaves && post)
+		gtls_tell_sent(session);
+	return 0;
 }
 
 /* GnuTLS's own rule of which messages a hook is for. */
@@ -50,18 +57,22 @@ static bool wanted(const struct gtls_session *session, unsigned type, unsigned w
 	       (session->own_when == (int)when || session->own_when == GNUTLS_HOOK_BOTH);
 }
 
+/* Before GnuTLS looks for a certificate it shows the request, our last chance to step back. */
 static int on_message(gnutls_session_t object, unsigned type, unsigned when, unsigned incoming,
 		      const gnutls_datum_t *message)
 {
 	struct gtls_session *session = gtls_session_of(object);
-	int ret;
+	int ret, saved = errno;
 
 	if (!session)
 		return 0;
 	ret = watch(session, type, when == GNUTLS_HOOK_POST, incoming, message);
-	if (ret < 0 || !wanted(session, type, when))
-		return ret;
-	return session->own_hook(object, type, when, incoming, message);
+	errno = saved;
+	if (ret >= 0 && wanted(session, type, when))
+		ret = session->own_hook(object, type, when, incoming, message);
+	if (ret >= 0 && type == GNUTLS_HANDSHAKE_CERTIFICATE_REQUEST && incoming)
+		gtls_yield(session);
+	return ret;
 }
 
 /* GnuTLS gives this one to a hook that asks for it by name, and to no other: such a hook cannot stand behind ours. */

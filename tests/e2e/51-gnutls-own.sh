@@ -58,11 +58,14 @@ same() {
 	cmp -s out without || fail "$1: $(diff without out | tr '\n' ' ')"
 }
 
+# Of chooses and leaves.
+versions=(12 13)
+
 # chooses SCENARIO: its certificate arrives
 chooses() {
 	local version host=127.0.0.1
 	[[ $1 != *+verify ]] || host=localhost
-	for version in 12 13; do
+	for version in "${versions[@]}"; do
 		rm -f log
 		server_use ask$version
 		same "$1"
@@ -77,7 +80,7 @@ chooses() {
 # leaves SCENARIO: it chooses none, so ours arrives and that is the only difference
 leaves() {
 	local version
-	for version in 12 13; do
+	for version in "${versions[@]}"; do
 		rm -f log
 		server_use ask$version
 		attempt plain own "$1"
@@ -155,6 +158,24 @@ test_certificate_behind_a_function() {
 	chooses cert+v2=s
 	sends_none cert+v2=n ok
 	sends_none cert+v3=f failed
+}
+
+# What the program puts into the credentials in the midst of a handshake counts until GnuTLS chooses. Its verify
+# function is called before that in TLS 1.2, and after it in TLS 1.3.
+test_certificate_in_the_handshake() {
+	local versions=(12 13)
+	ask_both
+	chooses request-hook
+	versions=(12)
+	chooses verify-cert
+	versions=(13)
+	leaves verify-cert
+	# Where we cannot see the request come it is too late to step back: nothing is sent then, not even ours.
+	server_use ask12
+	rm -f log
+	nothing_sent bare own ccs-hook+verify-cert
+	decisions 1
+	words reason=app-certificate
 }
 
 # For a removed credential the program's choice is still its own, and nothing is put in its place.
@@ -309,6 +330,15 @@ test_8_threads_one_credentials_object() {
 	done
 }
 
+# A function of the program's that is set while handshakes begin stays in front of ours, and ours behind it.
+test_functions_set_while_handshakes_begin() {
+	server_start ask --request optional --no-tickets
+	attempt bare "$probes/gnutls_parallel" 1000 set "localhost:$port"
+	expect_rc 0
+	until_true 5 lines_of "$seen" 1000 || fail "not all arrived"
+	[ "$(grep -c 'subject="CN=device"' "$seen")" = 1000 ] || fail "$(grep -c 'subject="CN=device"' "$seen") of 1000"
+}
+
 # Eight threads and two servers, of which one is listed: each decision is for its own connection.
 test_8_threads_two_servers() {
 	local file
@@ -340,7 +370,7 @@ test_plugin_with_its_own_libgnutls() {
 # --- other kinds of credentials, and both sides in one process ---------------------------------------
 
 pair() {
-	"${via[@]}" "$probes/gnutls_pair" "$1" "$PKI/server.pem" "$PKI/server.key" "${own[1]}" "$cred"
+	"${via[@]}" "$probes/gnutls_pair" "$1" "$PKI/server.pem" "$PKI/server.key" "${own[1]}" "$cred" "$PKI/ca.pem"
 }
 
 # unchanged SCENARIO...: without us, with us, line by line; and it is what the scenario is meant to be
@@ -370,6 +400,11 @@ test_raw_public_keys() {
 	unchanged raw-own 'type=Raw Public Key raw=1 asked=1'
 	unchanged raw 'saw empty 0'
 	unchanged raw-server 'saw empty 0'
+	# the same where another session on its credentials has presented
+	attempt bare pair then-raw
+	expect_rc 0
+	[ "$(grep ^saw out | tr '\n' ' ')" = 'saw some 2 CN=device saw empty 0 - ' ] || fail "$(cat out)"
+	decisions 1
 }
 
 # becomes SCENARIO LINE: where nothing was sent without us, ours is seen
@@ -389,6 +424,12 @@ test_pair() {
 	becomes x509
 	decisions 1
 	words reason=presented subject=CN=device
+}
+
+test_datagram() {
+	becomes datagram
+	decisions 1
+	words reason=presented subject=CN=device tls=dtls1.2
 }
 
 # The client's side of an object that a server has too: with a certificate in it that is the program's.
@@ -418,7 +459,7 @@ test_second_handshake() {
 # --- errno ---------------------------------------------------------------------------------------------
 
 hooks() {
-	"${via[@]}" "$probes/gnutls_hooks" "$port"
+	"${via[@]}" "$probes/gnutls_hooks" "$port" "$PKI/ca.pem"
 }
 
 # Each hook in success and failure: result and errno.
@@ -433,8 +474,9 @@ test_errno_after_each_hook() {
 	while read -r name; do
 		grep -q "^$name " without || fail "gnutls_hooks.c does not call $name"
 	done <names
-	for setting in MTLS_LOG=debug MTLS_DISABLE=1 MTLS_HOSTS=a..b "MTLS_DIR=$T/none" MTLS_HOSTS=b.test; do
-		attempt bare env "$setting" "$probes/gnutls_hooks" "$port"
+	for setting in MTLS_LOG=debug MTLS_DISABLE=1 MTLS_HOSTS=a..b "MTLS_DIR=$T/none" MTLS_HOSTS=b.test \
+		MTLS_ONLY_IF=verified; do
+		attempt bare env "$setting" "$probes/gnutls_hooks" "$port" "$PKI/ca.pem"
 		expect_rc 0
 		cmp -s out without || fail "$setting: $(diff without out | head -n 4 | tr '\n' ' ')"
 	done

@@ -2,9 +2,11 @@
 /*
  * As hooks.c, for GnuTLS: calls every gnutls_ function that the shim hooks, in success and in failure, each time with
  * errno set to E2BIG. Prints a line a call: what it returned and what errno is then. The same lines must come with
- * the shim and without it.
+ * the shim and without it. Functions of the program's that GnuTLS calls change errno: a log function (but not around
+ * handshakes, where GnuTLS itself logs), and one that looks on while certificates are verified, which nobody here asks
+ * for.
  *
- * gnutls_hooks PORT, where a server listens that asks for a certificate and accepts none
+ * gnutls_hooks PORT CA, where a server listens that asks for a certificate and accepts none; CA is its own
  * link: -lgnutls
  */
 #include "tests/probes/gnutls_probe.h"
@@ -59,10 +61,30 @@ static ssize_t pull(gnutls_transport_ptr_t p, void *out, size_t n)
 	return recv((int)(intptr_t)p, out, n, 0);
 }
 
+static void log_something(int level, const char *text)
+{
+	(void)level, (void)text;
+	errno = ENOTTY;
+}
+
+static void set_log(bool on)
+{
+	gnutls_global_set_log_function(log_something);
+	gnutls_global_set_log_level(on ? 3 : 0); /* 3: the library's misses */
+}
+
+static int look_on(gnutls_x509_crt_t cert, gnutls_x509_crt_t issuer, gnutls_x509_crl_t crl, unsigned output)
+{
+	(void)cert, (void)issuer, (void)crl, (void)output;
+	errno = ENOTTY;
+	return 0;
+}
+
 static void call_credentials(void)
 {
 	gnutls_certificate_credentials_t cred = NULL;
 
+	set_log(true);
 	CALL("gnutls_certificate_allocate_credentials", "works", gnutls_certificate_allocate_credentials(&cred));
 	CALL("gnutls_certificate_set_retrieve_function", "set",
 	     (gnutls_certificate_set_retrieve_function(cred, retrieve), 0));
@@ -77,6 +99,7 @@ static void call_credentials(void)
 	CALL("gnutls_certificate_set_retrieve_function3", "off",
 	     (gnutls_certificate_set_retrieve_function3(cred, NULL), 0));
 	CALL("gnutls_certificate_free_credentials", "works", (gnutls_certificate_free_credentials(cred), 0));
+	set_log(false);
 }
 
 static void call_names(gnutls_session_t session)
@@ -85,17 +108,22 @@ static void call_names(gnutls_session_t session)
 	char long_name[400];
 
 	memset(long_name, 'a', sizeof(long_name));
+	set_log(true);
 	CALL("gnutls_server_name_set", "works", gnutls_server_name_set(session, GNUTLS_NAME_DNS, "localhost", 9));
+	CALL("gnutls_server_name_set", "IDNA", gnutls_server_name_set(session, GNUTLS_NAME_DNS, "\xc3\xa4.test", 7));
 	CALL("gnutls_server_name_set", "another", gnutls_server_name_set(session, GNUTLS_NAME_DNS, "a.test", 6));
 	CALL("gnutls_server_name_set", "none", gnutls_server_name_set(session, GNUTLS_NAME_DNS, "", 0));
 	CALL("gnutls_server_name_set", "nothing", gnutls_server_name_set(session, GNUTLS_NAME_DNS, NULL, 0));
 	CALL("gnutls_server_name_set", "too long",
 	     gnutls_server_name_set(session, GNUTLS_NAME_DNS, long_name, sizeof(long_name)));
 	CALL("gnutls_session_set_verify_cert", "name", (gnutls_session_set_verify_cert(session, "localhost", 0), 0));
+	CALL("gnutls_session_set_verify_cert", "no UTF-8", (gnutls_session_set_verify_cert(session, "\xff", 0), 0));
 	CALL("gnutls_session_set_verify_cert", "no name", (gnutls_session_set_verify_cert(session, NULL, 0), 0));
 	CALL("gnutls_session_set_verify_cert2", "name", (gnutls_session_set_verify_cert2(session, data, 1, 0), 0));
 	CALL("gnutls_session_set_verify_cert2", "no name", (gnutls_session_set_verify_cert2(session, NULL, 0, 0), 0));
+	set_log(false);
 	gnutls_session_set_verify_function(session, NULL);
+	gnutls_session_set_verify_output_function(session, look_on);
 }
 
 static void call_handshake(gnutls_certificate_credentials_t cred, const char *port)
@@ -137,10 +165,11 @@ int main(int argc, char *argv[])
 	gnutls_certificate_credentials_t cred;
 	gnutls_session_t session = NULL;
 
-	if (argc != 2)
-		die("usage: gnutls_hooks PORT", 0);
+	if (argc != 3)
+		die("usage: gnutls_hooks PORT CA", 0);
 	signal(SIGPIPE, SIG_IGN);
 	cred = credentials_new();
+	must("no CA", gnutls_certificate_set_x509_trust_file(cred, argv[2], GNUTLS_X509_FMT_PEM));
 	call_credentials();
 	call_handshake(cred, argv[1]);
 	CALL("gnutls_init", "server", gnutls_init(&session, GNUTLS_SERVER));

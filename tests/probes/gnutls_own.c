@@ -14,6 +14,8 @@
  *   verify                   CA is trusted and the server verified for localhost, in the handshake
  *   any-hook finished-hook ccs-hook   a handshake hook function for each message, each Finished, ChangeCipherSpec
  *   failing-hook no-hook     one that fails at the first message; one that is taken off again
+ *   request-hook             one for the CertificateRequest, that puts the certificate into the credentials
+ *   verify-cert              the program's verify function does that
  * A is what the function does, one letter a call and the last for all that follow: "s"upplies the certificate, "n"one,
  * "f"ails.
  *
@@ -201,6 +203,26 @@ static int failing_message(gnutls_session_t session, unsigned type, unsigned whe
 	return GNUTLS_E_UNWANTED_ALGORITHM;
 }
 
+static void add_certificate(void)
+{
+	must("certificate refused",
+	     gnutls_certificate_set_x509_key_file(cred, cert_file, key_file, GNUTLS_X509_FMT_PEM));
+}
+
+static int adding_message(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+			  const gnutls_datum_t *data)
+{
+	add_certificate();
+	return message(session, type, when, incoming, data);
+}
+
+static int adding_verify(gnutls_session_t session)
+{
+	(void)session;
+	add_certificate();
+	return 0;
+}
+
 static void on_session(char *const words[], gnutls_session_t session)
 {
 	char name[16];
@@ -222,6 +244,11 @@ static void on_session(char *const words[], gnutls_session_t session)
 						   message);
 	if (word(words, "failing-hook"))
 		gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_POST, failing_message);
+	if (word(words, "request-hook"))
+		gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_CERTIFICATE_REQUEST, GNUTLS_HOOK_POST,
+						   adding_message);
+	if (word(words, "verify-cert"))
+		gnutls_session_set_verify_function(session, adding_verify);
 	if (word(words, "no-hook")) {
 		gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_BOTH, message);
 		gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_BOTH, NULL);
@@ -276,8 +303,7 @@ int main(int argc, char *argv[])
 	if (ca_file)
 		must("no CA", gnutls_certificate_set_x509_trust_file(cred, ca_file, GNUTLS_X509_FMT_PEM));
 	if (word(words, "cert"))
-		must("certificate refused",
-		     gnutls_certificate_set_x509_key_file(cred, cert_file, key_file, GNUTLS_X509_FMT_PEM));
+		add_certificate();
 	set_functions(words, "");
 	connect_once(words, argv[2]);
 	gnutls_certificate_free_credentials(cred);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gnutls_pair SCENARIO CERT KEY [OWN-KEY [FOLDER]]: a GnuTLS client and a
+ * gnutls_pair SCENARIO CERT KEY [OWN-KEY [FOLDER [CA]]]: a GnuTLS client and a
  * GnuTLS server in this process, over a socket pair, for what our own server does not speak. CERT and KEY are the
  * server's; OWN-KEY the client program's. The server asks for a certificate wherever it can. Prints what
  * each side made of it: the results of the handshakes, the key exchange, and whom the server saw.
@@ -10,20 +10,21 @@
  *   psk-and-x509   PSK in TLS 1.2, beside empty certificate credentials that are not used
  *   raw raw-own    a client whose certificate would be a raw public key; with one of its own
  *   raw-server     the server's is a raw public key, the client's type is X.509
+ *   then-raw       x509, then other sessions with the same credentials, of which the client's allows raw public keys
  *   shared         one credentials object, with CERT, for both sides
  *   shared-empty   one object for both sides; the server's certificate comes from a retrieve function
  *   again          TLS 1.2: a second handshake on the same sessions, that the client starts
  *   hello          the same, that the server asks for
  *   again-removed  before the second the files in FOLDER are emptied
+ *   datagram       DTLS
+ *   wrong-key      the server signs with OWN-KEY, which is not its certificate's, and the client trusts CA
+ *   signature      the client's priorities forbid ECDSA with SHA-256 as TLS 1.3 has it, and allow what TLS 1.2 has
  *
  * link: -lgnutls -pthread
  */
-#include "tests/probes/gnutls_probe.h"
+#include "tests/probes/gnutls_sides.h"
 
-static const char *scenario, *cert_file, *key_file, *own_key, *folder;
-static gnutls_pcert_st server_list[4];
-static unsigned server_length = 4;
-static gnutls_privkey_t server_key;
+static const char *scenario, *cert_file, *key_file, *own_key, *folder, *ca_file;
 
 static bool is(const char *name)
 {
@@ -46,7 +47,7 @@ static int give_psk(gnutls_session_t session, const char *name, gnutls_datum_t *
 	return 0;
 }
 
-static const char *priority(void)
+static const char *priority(bool client)
 {
 	if (is("anonymous"))
 		return "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+ANON-ECDH:+ANON-DH";
@@ -60,6 +61,8 @@ static const char *priority(void)
 		return "NORMAL:-CTYPE-SRV-ALL:+CTYPE-SRV-RAWPK";
 	if (begins("again") || is("hello"))
 		return "NORMAL:-VERS-ALL:+VERS-TLS1.2";
+	if (is("signature") && client)
+		return "NORMAL:-SIGN-ECDSA-SECP256R1-SHA256";
 	return "NORMAL";
 }
 
@@ -86,34 +89,6 @@ static void set_anonymous(gnutls_session_t client, gnutls_session_t server)
 	must("anonymous", gnutls_anon_allocate_server_credentials(&of_server));
 	must("anonymous", gnutls_credentials_set(client, GNUTLS_CRD_ANON, of_client));
 	must("anonymous", gnutls_credentials_set(server, GNUTLS_CRD_ANON, of_server));
-}
-
-/* What the server's side is asked for: its own, whoever else has the credentials. */
-static int supply_server(gnutls_session_t session, const gnutls_datum_t *names, int n_names,
-			 const gnutls_pk_algorithm_t *algorithms, int n_algorithms, gnutls_pcert_st **list,
-			 unsigned *length, gnutls_privkey_t *key)
-{
-	(void)session, (void)names, (void)n_names, (void)algorithms, (void)n_algorithms;
-	*length = 0;
-	if (gnutls_certificate_client_get_request_status(session))
-		return 0;
-	*list = server_list;
-	*length = server_length;
-	*key = server_key;
-	return 0;
-}
-
-static void load_server(void)
-{
-	gnutls_datum_t cert, key;
-
-	must("no certificate", gnutls_load_file(cert_file, &cert));
-	must("no key", gnutls_load_file(key_file, &key));
-	must("cert", gnutls_pcert_list_import_x509_raw(server_list, &server_length, &cert, GNUTLS_X509_FMT_PEM, 0));
-	must("key", gnutls_privkey_init(&server_key));
-	must("key", gnutls_privkey_import_x509_raw(server_key, &key, GNUTLS_X509_FMT_PEM, NULL, 0));
-	gnutls_free(cert.data);
-	gnutls_free(key.data);
 }
 
 static void add_x509(gnutls_certificate_credentials_t cred, const char *cert, const char *key)
@@ -154,9 +129,9 @@ static void set_credentials(gnutls_session_t client, gnutls_session_t server)
 		set_psk(client, server);
 	if (begins("shared"))
 		of_server = of_client;
-	if (is("shared-empty")) {
-		load_server();
-		gnutls_certificate_set_retrieve_function2(of_server, supply_server);
+	if (is("shared-empty") || is("wrong-key")) {
+		load_side(cert_file, is("wrong-key") ? own_key : key_file);
+		gnutls_certificate_set_retrieve_function2(of_server, supply_side);
 	} else if (is("raw-server")) {
 		add_raw(of_server, key_file);
 	} else {
@@ -164,70 +139,28 @@ static void set_credentials(gnutls_session_t client, gnutls_session_t server)
 	}
 	if (is("raw-own"))
 		add_raw(of_client, own_key);
+	if (is("wrong-key")) {
+		must("no CA", gnutls_certificate_set_x509_trust_file(of_client, ca_file, GNUTLS_X509_FMT_PEM));
+		must("no SNI", gnutls_server_name_set(client, GNUTLS_NAME_DNS, "localhost", 9));
+	}
 	if (!begins("psk") || is("psk-and-x509"))
 		must("cred", gnutls_credentials_set(client, GNUTLS_CRD_CERTIFICATE, of_client));
 	if (!begins("psk"))
 		must("cred", gnutls_credentials_set(server, GNUTLS_CRD_CERTIFICATE, of_server));
-	gnutls_certificate_server_set_request(server, GNUTLS_CERT_REQUEST);
 }
 
 /* --- handshakes ------------------------------------------------------------------------ */
 
-static const char *name_of(int ret)
-{
-	return ret == 0 ? "0" : gnutls_strerror_name(ret);
-}
-
-static bool over(int ret)
-{
-	return ret == 0 || (ret < 0 && gnutls_error_is_fatal(ret));
-}
-
-/* Both step by step, until both are over or nothing moves. */
-static void shake_both(gnutls_session_t client, gnutls_session_t server)
-{
-	int a = GNUTLS_E_AGAIN, b = GNUTLS_E_AGAIN;
-
-	for (int i = 0; i < 1000 && !(over(a) && over(b)); i++) {
-		if (!over(a))
-			a = gnutls_handshake(client);
-		if (!over(b))
-			b = gnutls_handshake(server);
-		if (over(a) && a < 0)
-			gnutls_alert_send_appropriate(client, a);
-	}
-	printf("client=%s server=%s\n", name_of(a), name_of(b));
-}
-
-/*
- * The client's Certificate message: an empty one leaves the server's gnutls_certificate_get_peers as it was in the
- * last handshake. Without certificates it has 4 (TLS 1.3) or 3 bytes.
- */
-static const char *certificate = "none";
-
-static int on_certificate(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
-			  const gnutls_datum_t *message)
-{
-	(void)session, (void)type, (void)when;
-	if (incoming)
-		certificate = message->size > 8 ? "some" : "empty";
-	return 0;
-}
-
 static void tell(gnutls_session_t client, gnutls_session_t server)
 {
 	unsigned n = 0;
-	const gnutls_datum_t *list = gnutls_certificate_get_peers(server, &n);
 	bool x509 = gnutls_certificate_type_get2(server, GNUTLS_CTYPE_CLIENT) == GNUTLS_CRT_X509;
-	char text[200];
 
+	(void)gnutls_certificate_get_peers(server, &n);
 	printf("kx=%s type=%s raw=%d asked=%d\n", gnutls_kx_get_name(gnutls_kx_get(server)),
 	       gnutls_certificate_type_get_name(gnutls_certificate_type_get2(server, GNUTLS_CTYPE_CLIENT)), !x509 && n,
 	       (int)gnutls_certificate_client_get_request_status(client));
-	if (strcmp(certificate, "some") != 0)
-		list = NULL;
-	printf("saw %s %u %s\n", certificate, list ? n : 0, x509 ? first_subject(list, text, sizeof(text)) : "");
-	certificate = "none";
+	tell_certificate(server);
 }
 
 static void empty_file(const char *name)
@@ -261,35 +194,58 @@ static void second(gnutls_session_t client, gnutls_session_t server)
 	tell(client, server);
 }
 
+/* The server's type is X.509 only, and so is what both agree on. */
+static void then_raw(gnutls_session_t of_client, gnutls_session_t of_server)
+{
+	gnutls_session_t client, server;
+	void *credentials;
+
+	must("no session", gnutls_init(&client, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_ENABLE_RAWPK));
+	must("no session", gnutls_init(&server, GNUTLS_SERVER | GNUTLS_NONBLOCK));
+	must("no priority", gnutls_priority_set_direct(client, "NORMAL:+CTYPE-CLI-RAWPK", NULL));
+	must("no priority", gnutls_set_default_priority(server));
+	must("cred", gnutls_credentials_get(of_client, GNUTLS_CRD_CERTIFICATE, &credentials));
+	must("cred", gnutls_credentials_set(client, GNUTLS_CRD_CERTIFICATE, credentials));
+	must("cred", gnutls_credentials_get(of_server, GNUTLS_CRD_CERTIFICATE, &credentials));
+	must("cred", gnutls_credentials_set(server, GNUTLS_CRD_CERTIFICATE, credentials));
+	watch_certificate(server);
+	connect_sides(client, server, SOCK_STREAM);
+	shake_both(client, server);
+	tell(client, server);
+	gnutls_deinit(client);
+	gnutls_deinit(server);
+}
+
 int main(int argc, char *argv[])
 {
 	unsigned flags = GNUTLS_NONBLOCK;
 	gnutls_session_t client, server;
-	int pair[2];
 
 	if (argc < 4)
-		die("usage: gnutls_pair SCENARIO CERT KEY [OWN-KEY [FOLDER]]", 0);
+		die("usage: gnutls_pair SCENARIO CERT KEY [OWN-KEY [FOLDER [CA]]]", 0);
 	scenario = argv[1];
 	cert_file = argv[2];
 	key_file = argv[3];
 	own_key = argc > 4 ? argv[4] : NULL;
 	folder = argc > 5 ? argv[5] : NULL;
+	ca_file = argc > 6 ? argv[6] : NULL;
 	if (begins("raw"))
 		flags |= GNUTLS_ENABLE_RAWPK;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) != 0)
-		die("no sockets", 0);
+	if (is("datagram"))
+		flags |= GNUTLS_DATAGRAM;
 	must("no session", gnutls_init(&client, GNUTLS_CLIENT | flags));
 	must("no session", gnutls_init(&server, GNUTLS_SERVER | flags));
-	must("no priority", gnutls_priority_set_direct(client, priority(), NULL));
-	must("no priority", gnutls_priority_set_direct(server, priority(), NULL));
+	must("no priority", gnutls_priority_set_direct(client, priority(true), NULL));
+	must("no priority", gnutls_priority_set_direct(server, priority(false), NULL));
 	set_credentials(client, server);
-	gnutls_handshake_set_hook_function(server, GNUTLS_HANDSHAKE_CERTIFICATE_PKT, GNUTLS_HOOK_POST, on_certificate);
-	gnutls_transport_set_int(client, pair[0]);
-	gnutls_transport_set_int(server, pair[1]);
+	watch_certificate(server);
+	connect_sides(client, server, is("datagram") ? SOCK_DGRAM : SOCK_STREAM);
 	shake_both(client, server);
 	tell(client, server);
 	if (begins("again") || is("hello"))
 		second(client, server);
+	if (is("then-raw"))
+		then_raw(client, server);
 	gnutls_deinit(client);
 	gnutls_deinit(server);
 	return 0;

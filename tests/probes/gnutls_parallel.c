@@ -3,17 +3,20 @@
  * gnutls_parallel N HOW HOST:PORT...: as parallel.c, for GnuTLS: 8 threads make N
  * connections in all with one credentials object, taking the servers in turn. HOW: "sni" tells GnuTLS name and
  * descriptor; "fd" the descriptor; "bio" neither: push and pull functions with a pointer that is no descriptor;
- * "churn" as fd, while each thread also makes, changes and frees credentials of its own. All threads do their first
- * handshake at once. Prints how many connections worked.
+ * "churn" as fd, while each thread also makes, changes and frees credentials of its own; "set" as fd, each connection
+ * with credentials of its own, whose retrieve function (it supplies none) another thread has set again and again while
+ * a handshake began. All threads do their first handshake at once. Prints how many connections worked.
  *
  * link: -lgnutls -pthread
  */
 #include "tests/probes/gnutls_probe.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define THREADS 8
+#define THREADS  8
+#define SETTINGS 500
 
 static gnutls_certificate_credentials_t cred;
 static pthread_barrier_t start;
@@ -57,11 +60,58 @@ static void churn(void)
 	gnutls_certificate_free_credentials(mine);
 }
 
+static ssize_t pull_nothing(gnutls_transport_ptr_t p, void *out, size_t n)
+{
+	(void)p, (void)out, (void)n;
+	errno = EAGAIN;
+	return -1;
+}
+
+static ssize_t push_nowhere(gnutls_transport_ptr_t p, const void *in, size_t n)
+{
+	(void)p, (void)in;
+	return (ssize_t)n;
+}
+
+struct setting {
+	gnutls_certificate_credentials_t cred;
+	atomic_bool over;
+};
+
+static void *set_again(void *arg)
+{
+	struct setting *setting = arg;
+
+	for (int i = 0; i < SETTINGS; i++)
+		gnutls_certificate_set_retrieve_function2(setting->cred, supply_none);
+	atomic_store(&setting->over, true);
+	return NULL;
+}
+
+static gnutls_certificate_credentials_t set_at_once(void)
+{
+	struct setting setting = {.cred = credentials_new()};
+	gnutls_session_t session = session_new(setting.cred);
+	pthread_t thread;
+
+	gnutls_transport_set_pull_function(session, pull_nothing);
+	gnutls_transport_set_push_function(session, push_nowhere);
+	if (pthread_create(&thread, NULL, set_again, &setting) != 0)
+		die("no thread", 0);
+	while (!atomic_load(&setting.over))
+		if (gnutls_handshake(session) != GNUTLS_E_AGAIN)
+			die("somebody answered", 0);
+	pthread_join(thread, NULL);
+	gnutls_deinit(session);
+	return setting.cred;
+}
+
 static bool one(char *name_and_port)
 {
 	struct wire wire = {.fd = -1};
 	char *port = strchr(name_and_port, ':'), answer[1200] = "";
-	gnutls_session_t session = session_new(cred);
+	gnutls_certificate_credentials_t mine = strcmp(how, "set") == 0 ? set_at_once() : NULL;
+	gnutls_session_t session = session_new(mine ? mine : cred);
 
 	wire.fd = connect_to("127.0.0.1", port + 1);
 	if (strcmp(how, "sni") == 0)
@@ -80,6 +130,8 @@ static bool one(char *name_and_port)
 		say_goodbye(session);
 	}
 	gnutls_deinit(session);
+	if (mine)
+		gnutls_certificate_free_credentials(mine);
 	close(wire.fd);
 	return strncmp(answer, "subject: ", 9) == 0;
 }
