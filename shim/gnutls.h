@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The GnuTLS adapter, inside: one table of functions for each libgnutls in the process, and what we keep for its
- * sessions and credentials. gnutls_library.c makes the table, gnutls_identity.c parses, gnutls_attach.c hooks and
- * chains callbacks, gnutls_request.c answers a request. Names of ours begin with gtls_, because gnutls_ is GnuTLS's
- * own.
+ * sessions and credentials. gnutls_library.c makes the table, gnutls_identity.c parses, gnutls_attach.c hooks,
+ * gnutls_chain.c asks the program first, gnutls_request.c answers a request. Names of ours begin with gtls_, because
+ * gnutls_ is GnuTLS's own.
  */
 #ifndef MTLS_SHIM_GNUTLS_H
 #define MTLS_SHIM_GNUTLS_H

@@ -104,7 +104,7 @@ void hook_gnutls_handshake_set_hook_function(struct origin from, gnutls_session_
 		session->own_when = when;
 		if (session->watched && !own_is_alone(session))
 			return;
-		session->watched = false;
+		session->watched = session->request_seen = false;
 	}
 	if (real)
 		real(object, type, when, function);

@@ -222,6 +222,19 @@ test_handshake_hook() {
 	done
 }
 
+# A hook that takes our place in the midst of a handshake takes the watch with it: then nothing unverified may leave.
+test_handshake_hook_swapped() {
+	local versions=(13) message
+	ask_both
+	for message in 13 11; do # the request; the server's certificate, when ours is chosen
+		leaves swap-hook=$message
+	done
+	rm -f log
+	MTLS_ONLY_IF=verified nothing_sent bare own swap-hook=13
+	decisions 1
+	words reason=server-not-verified
+}
+
 # --- credentials and sessions that are used again -----------------------------------------------
 
 # again SUBJECT...: what the server saw of one connection after the other

@@ -16,6 +16,7 @@
  *   failing-hook no-hook     one that fails at the first message; one that is taken off again
  *   request-hook             one for the CertificateRequest, that puts the certificate into the credentials
  *   verify-cert              the program's verify function does that
+ *   swap-hook=N              one for message N, that sets another in its own place: for ChangeCipherSpec
  * A is what the function does, one letter a call and the last for all that follow: "s"upplies the certificate, "n"one,
  * "f"ails.
  *
@@ -216,6 +217,13 @@ static int adding_message(gnutls_session_t session, unsigned type, unsigned when
 	return message(session, type, when, incoming, data);
 }
 
+static int swapping_message(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+			    const gnutls_datum_t *data)
+{
+	gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_CHANGE_CIPHER_SPEC, GNUTLS_HOOK_BOTH, message);
+	return message(session, type, when, incoming, data);
+}
+
 static int adding_verify(gnutls_session_t session)
 {
 	(void)session;
@@ -247,6 +255,9 @@ static void on_session(char *const words[], gnutls_session_t session)
 	if (word(words, "request-hook"))
 		gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_CERTIFICATE_REQUEST, GNUTLS_HOOK_POST,
 						   adding_message);
+	if (word(words, "swap-hook"))
+		gnutls_handshake_set_hook_function(session, (unsigned)atoi(word(words, "swap-hook")), GNUTLS_HOOK_PRE,
+						   swapping_message);
 	if (word(words, "verify-cert"))
 		gnutls_session_set_verify_function(session, adding_verify);
 	if (word(words, "no-hook")) {
