@@ -46,7 +46,7 @@ struct request {
 	int fd;           /* of the connection; -1: the TLS library does not tell */
 	bool datagram;    /* DTLS */
 	bool post_handshake, http2;
-	bool later;           /* set by verified: whether it is presented shows later, and the adapter then tells */
+	bool later;           /* set by install: whether it is presented shows later, and the adapter then tells */
 	struct server server; /* starts empty, filled as needed */
 };
 

@@ -1,10 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The shim built with sanitizers, in real clients: handshakes succeed and nothing is reported. The programs
-# are unsanitized, so the runtimes go before the shim in LD_PRELOAD, ASan's first. Leaks are
+# The shim built with sanitizers, in real clients of both libraries: handshakes succeed and nothing is reported. The
+# programs are unsanitized, so the runtimes go before the shim in LD_PRELOAD, ASan's first. Leaks are
 # asked for where the program itself has none (the C probes). ThreadSanitizer knows C11 atomics,
-# which helgrind does not.
+# which helgrind does not. No report is suppressed: of the libraries, which are not instrumented, the
+# runtimes see only the calls to libc.
+
+# shellcheck source=tests/e2e/clients_gnutls.sh
+. tests/e2e/clients_gnutls.sh
 
 deadline=180
 probes=$BUILD/tests
@@ -23,14 +27,30 @@ sanitized_build() {
 		fail "SAN=$2 does not build: $(grep -m 1 -E 'error|\*\*\*' "$W/make.$1")"
 }
 
+# The runtimes start at the first malloc, and there ask dlerror for a text, for which glibc takes and gives back its
+# lock of locales. With p11-kit (libgnutls has it) the first malloc is in its constructor's newlocale, which holds that
+# lock: it is given back twice, and freelocale waits for ever. So one malloc comes before all other constructors.
+first_malloc() {
+	cat >"$W/first.c" <<-'C'
+		#include <stdlib.h>
+		static void *volatile first;
+		__attribute__((constructor)) static void start(void)
+		{
+			first = malloc(1);
+			free(first);
+		}
+	C
+	gcc -shared -fPIC -Wl,-z,initfirst -o "$W/first.so" "$W/first.c"
+}
+
 setup() {
+	first_malloc
 	sanitized_build san address,undefined
-	sanitized_build ubsan undefined
 	sanitized_build tsan thread
 	export MTLS_LOG=info MTLS_LOG_FILE=log
 	export UBSAN_OPTIONS=print_stacktrace=1,halt_on_error=1,log_path=report
 	server_start required
-	server_start optional --request optional
+	server_start optional --request optional --no-tickets
 }
 
 nothing_reported() {
@@ -46,7 +66,7 @@ with() {
 	for name in $1; do
 		preload+="$(runtime "$name") "
 	done
-	via=(env "MTLS_DIR=$cred" "LD_PRELOAD=$preload$TOP/$build/$2/libmtls-run.so")
+	via=(env "MTLS_DIR=$cred" "LD_PRELOAD=$preload$W/first.so $TOP/$build/$2/libmtls-run.so")
 	shift 2
 	attempt through "$@"
 	nothing_reported
@@ -59,60 +79,148 @@ asan() {
 	with 'asan ubsan' san "${@:2}"
 }
 
-# libasan alone, without us, hangs curl in setlocale (Debian 12: p11-kit's constructor, and the lock of glibc's locales).
-test_curl_undefined() {
+# --- clients --------------------------------------------------------------------------------
+
+client_in() {
 	server_use required
-	with ubsan ubsan client_curl "$port"
+	asan 0 "client_$1" "$port"
 	expect_seen subject=CN=device chain=2 verify=ok result=ok
 }
 
-test_python() {
-	server_use required
-	asan 0 client_python "$port"
-	expect_seen subject=CN=device chain=2 verify=ok result=ok
+gnutls_client_in() {
+	gnutls_require "$1"
+	client_in "$1"
+	expect_line "$(grep ' presented ' log)" reason=presented
+	[[ $(grep ' presented ' log) == *' lib=gnutls/'* ]] || fail "another library: $(cat log)"
 }
 
-test_s_client() {
-	server_use required
-	asan 0 client_s_client "$port"
-	expect_seen subject=CN=device chain=2 verify=ok result=ok
-}
+for client in curl python s_client; do
+	eval "test_$client() { client_in $client; }"
+done
+for client in "${gnutls_clients[@]}"; do
+	eval "test_$client() { gnutls_client_in $client; }"
+done
 
-test_probe() {
+# --- one connection ---------------------------------------------------------------------------
+
+# every_setting PROBE: all that the shim asks of a library, and all that a program tells it
+every_setting() {
 	server_use required
 	export MTLS_HOSTS='localhost, !*.invalid' MTLS_ONLY_IF=verified MTLS_ISSUER=match
-	asan 1 "$probes/get" "$port" lookup=getaddrinfo:localhost verify=localhost "ca=$PKI/ca.pem" check
+	asan 1 "$probes/$1" "$port" lookup=getaddrinfo:localhost verify=localhost "ca=$PKI/ca.pem" check
 	expect_seen subject=CN=device chain=2 verify=ok result=ok
 }
 
-test_keys() {
-	local folder
+test_probe() { every_setting get; }
+test_gnutls_probe() { every_setting gnutls_get; }
+
+# keys PROBE FOLDER...: each form of key is read, and signs
+keys() {
+	local probe=$1 cred
+	shift
 	server_use required
-	for folder in "$PKI"/key/* "$PKI/device-deep" "$PKI/device-hostile"; do
-		cred=$folder
-		echo "$folder"
-		asan 1 "$probes/get" "$port"
+	for cred; do
+		echo "$cred"
+		asan 1 "$probes/$probe" "$port"
+		expect_seen verify=ok result=ok
+	done
+}
+
+test_keys() { keys get "$PKI"/key/* "$PKI"/device-{p384,ed25519,deep,hostile}; }
+
+# GnuTLS reads no scrypt: what comes of that is in valgrind.sh.
+test_gnutls_keys() {
+	local folders
+	mapfile -t folders < <(printf '%s\n' "$PKI"/key/* | grep -v scrypt)
+	[ ${#folders[@]} -ge 10 ] || fail "pki.sh makes no keys"
+	keys gnutls_get "${folders[@]}" "$PKI"/device-{p384,ed25519,deep,hostile}
+}
+
+# --- what programs do to objects, and their own functions ---------------------------------------
+
+theirs=("$PKI/app-own/client_cert.pem" "$PKI/app-own/private_key.pem")
+
+# among the lines since server_use
+device_seen() {
+	tail -n "+$((mark + 1))" "$seen" | grep 'subject="CN=device".* chain=2 .*verify=ok .*result=ok'
+}
+
+# used_again PROBE SCENARIO...: of reuse and gnutls_reuse
+used_again() {
+	local probe=$1 scenario cred
+	shift
+	for scenario; do
+		echo "$scenario"
+		server_use optional
+		cred=$T/$scenario # which some of them empty
+		cp -r "$PKI/device" "$cred"
+		asan 1 "$probes/$probe" "$scenario" "$port" "${theirs[@]}" "$cred"
+		until_true 5 device_seen || fail "$scenario: not presented"
 	done
 }
 
 test_objects_used_again() {
-	local scenario
-	server_use optional
-	for scenario in clear add add-ctx dup dup-after swap setters many; do
-		echo "$scenario"
-		cred=$T/$scenario # which some of them empty
-		cp -r "$PKI/device" "$cred"
-		asan 1 "$probes/reuse" $scenario "$port" "$PKI/app-own/client_cert.pem" "$PKI/app-own/private_key.pem" "$cred"
-	done
-	cred=$PKI/device
+	used_again reuse clear add add-ctx dup dup-after swap setters many
 	asan 1 "$probes/reuse" server 0 "$PKI/server.pem" "$PKI/server.key" "$PKI/ca.pem"
 }
 
-test_threads() {
-	server_use required
-	asan 1 "$probes/parallel" 200 lookup "localhost:$port"
-	[ "$(cat out)" = 200 ] || fail "only $(cat out) of 200"
+test_gnutls_objects_used_again() {
+	used_again gnutls_reuse add function two removed ours step bye churn empty
 }
+
+# The children's errors end them before they can be good.
+test_gnutls_children() {
+	used_again gnutls_reuse fork
+	expect_text out 'good=200 descriptors=0 zombies=0'
+}
+
+# What a program's function gives is copied for GnuTLS, which frees the copies; what fails is freed by us.
+test_gnutls_own_functions() {
+	local scenario subject
+	server_use optional
+	for scenario in cert v1=s v1=g v2=s v3=s late-v1=s cert+any-hook+verify; do
+		echo "$scenario"
+		asan 1 "$probes/gnutls_own" "$scenario" "$port" "${theirs[@]}" "$PKI/ca.pem"
+		expect_seen subject=CN=app-own chain=2 verify=ok result=ok
+	done
+	for scenario in none v1=n v2=n v3=n v1=s+unset1 no-hook+verify; do
+		echo "$scenario"
+		asan 1 "$probes/gnutls_own" "$scenario" "$port" "${theirs[@]}" "$PKI/ca.pem"
+		expect_seen subject=CN=device chain=2 verify=ok result=ok
+	done
+	for scenario in v1=f v3=f failing-hook no-credentials; do
+		echo "$scenario"
+		asan 1 "$probes/gnutls_own" "$scenario" "$port" "${theirs[@]}" "$PKI/ca.pem"
+		expect_seen subject= result=failed
+	done
+}
+
+# Requests that come again in one session, and credentials that a server's session shares.
+test_gnutls_pair() {
+	local scenario
+	cp -r "$PKI/device" cred
+	cred=$T/cred
+	for scenario in x509 shared shared-empty raw raw-own again hello again-removed; do
+		echo "$scenario"
+		asan 1 "$probes/gnutls_pair" $scenario "$PKI/server.pem" "$PKI/server.key" "${theirs[1]}" "$cred"
+		expect_text out 'client=0 server=0'
+	done
+	[ "$(grep -c ' presented ' log)" = 7 ] || fail "not seven presented: $(cat log)"
+	[[ $(tail -n 1 log) == *reason=removed* ]] || fail "not removed: $(tail -n 1 log)"
+}
+
+# Each hook in success and failure, with the words of the program without us (51-gnutls-own.sh compares more).
+test_gnutls_errno() {
+	server_use optional
+	attempt plain "$probes/gnutls_hooks" "$port" "$PKI/ca.pem"
+	expect_rc 0
+	mv out without
+	asan 1 "$probes/gnutls_hooks" "$port" "$PKI/ca.pem"
+	cmp -s out without || fail "$(diff without out | head -n 4 | tr '\n' ' ')"
+	grep -q ' presented ' log || fail "it did not act: $(cat log)"
+}
+
+# --- threads --------------------------------------------------------------------------------------
 
 # renewing: another credential by symlink swap, again and again, until the test ends
 renewing() {
@@ -125,24 +233,67 @@ renewing() {
 	done
 }
 
-# Eight threads, every way to be asked, while the credential changes under them.
-test_races() {
-	local how hosts writer
-	server_use required
-	export TSAN_OPTIONS=log_path=report,exitcode=66
+renew() {
 	cp -r "$PKI/device" "$PKI/app-own" .
 	ln -s "$T/device" link
 	cred=$T/link
 	renewing &
 	writer=$!
-	for how in lookup sni fd bio; do
+}
+
+# all_presented N: N more connections, each with one of the two credentials, whole
+all_presented() {
+	mark=$((mark + $1))
+	until_true 5 lines_of "$seen" $mark || fail "not all of $1 arrived"
+	sed -n "$((mark - $1 + 1)),${mark}p" "$seen" >these
+	[ "$(grep -cE 'subject="CN=(device|app-own)".* chain=2 .*verify=ok .*result=ok' these)" = "$1" ] ||
+		fail "not all of $1: $(grep -vm 1 'chain=2 .*result=ok' these)"
+	[ "$(cat out)" = "$1" ] || fail "only $(cat out) of $1"
+	cat these >>all
+}
+
+# The test proves something only where the credential did change between connections.
+both_were_seen() {
+	kill "$writer"
+	grep -q 'subject="CN=device"' all || fail "device was never presented"
+	grep -q 'subject="CN=app-own"' all || fail "app-own was never presented"
+}
+
+# Eight threads, while the credential changes under them: none is used after its end, none stays.
+threads() {
+	local probe=$1 how
+	shift
+	server_use required
+	renew
+	for how; do
+		echo "$how"
+		asan 1 "$probes/$probe" 200 "$how" "localhost:$port"
+		all_presented 200
+	done
+	both_were_seen
+}
+
+test_threads() { threads parallel lookup bio; }
+test_gnutls_threads() { threads gnutls_parallel sni churn; }
+
+# The same, every way to be asked.
+races() {
+	local probe=$1 how hosts
+	shift
+	server_use required
+	export TSAN_OPTIONS=log_path=report,exitcode=66
+	renew
+	for how; do
 		for hosts in '' 127.0.0.1; do
 			echo "$how $hosts"
 			[ -z "$hosts" ] || export MTLS_HOSTS=$hosts
-			with tsan tsan "$probes/parallel" 100 $how "localhost:$port"
-			[ "$(cat out)" = 100 ] || fail "$how: only $(cat out) of 100"
+			with tsan tsan "$probes/$probe" 100 "$how" "localhost:$port"
+			all_presented 100
 		done
 		unset MTLS_HOSTS
 	done
-	kill "$writer"
+	both_were_seen
 }
+
+test_races() { races parallel lookup sni fd bio; }
+test_gnutls_races() { races gnutls_parallel sni fd bio churn function; }

@@ -102,12 +102,17 @@ client_lynx() {
 	"${via[@]}" env "${files[@]}" lynx -cfg=/dev/null -source "https://localhost:$1/" </dev/null | grep -a .
 }
 
-emacs_get='(let ((buffer (url-retrieve-synchronously url t t 20)))
-  (unless (and buffer (> (buffer-size buffer) 0)) (kill-emacs 1))
-  (princ (with-current-buffer buffer (buffer-string))))'
+# Not by url-retrieve-synchronously: where the connection has ended before its sentinel ran, which takes the answer, it
+# says "Dead process" and throws the answer away (url.el of Emacs 28). Nor asynchronously: a connection of that kind
+# may, on a busy machine, never come to send its request.
+emacs_get='(let ((end (+ (float-time) 20)) answer)
+  (url-retrieve url (lambda (&rest _) (setq answer (buffer-string))) nil t t)
+  (while (and (not answer) (< (float-time) end)) (accept-process-output nil 0.05))
+  (unless (> (length answer) 0) (kill-emacs 1))
+  (princ answer))'
 
 client_emacs() {
-	local forms="(require 'gnutls) (setq gnutls-trustfiles '(\"$PKI/ca.pem\") gnutls-verify-error t"
+	local forms="(require 'gnutls) (setq gnutls-trustfiles '(\"$PKI/ca.pem\") gnutls-verify-error t url-asynchronous nil"
 	[ -z "${2-}" ] || forms+=" gnutls-algorithm-priority \"$(priority "$2")\""
 	forms+=")"
 	[ -z "$own" ] || forms+="(setq network-stream-use-client-certificates t auth-sources '(\"$PWD/authinfo\"))"

@@ -18,7 +18,7 @@
  *   verify-cert              the program's verify function does that
  *   swap-hook=N              one for message N, that sets another in its own place: for ChangeCipherSpec
  * A is what the function does, one letter a call and the last for all that follow: "s"upplies the certificate, "n"one,
- * "f"ails.
+ * "f"ails; v1 also "g"ives copies away, which GnuTLS is to free (deinit_all).
  *
  * link: -lgnutls
  */
@@ -58,6 +58,20 @@ static void asked(int version, gnutls_session_t session, int names, int algorith
 
 /* --- the three kinds ------------------------------------------------------------- */
 
+static void give_away(gnutls_retr2_st *out)
+{
+	gnutls_datum_t cert;
+
+	must("no certificate of its own", gnutls_load_file(cert_file, &cert));
+	must("certificate", gnutls_x509_crt_list_import2(&out->cert.x509, &out->ncerts, &cert, GNUTLS_X509_FMT_PEM, 0));
+	must("key", gnutls_x509_privkey_init(&out->key.x509));
+	must("key", gnutls_x509_privkey_cpy(out->key.x509, own_x509_key));
+	out->cert_type = GNUTLS_CRT_X509;
+	out->key_type = GNUTLS_PRIVKEY_X509;
+	out->deinit_all = 1;
+	gnutls_free(cert.data);
+}
+
 static int retrieve1(gnutls_session_t session, const gnutls_datum_t *names, int n_names,
 		     const gnutls_pk_algorithm_t *algorithms, int n_algorithms, gnutls_retr2_st *out)
 {
@@ -71,6 +85,9 @@ static int retrieve1(gnutls_session_t session, const gnutls_datum_t *names, int 
 		out->ncerts = own_crts;
 		out->key.x509 = own_x509_key;
 		out->deinit_all = 0;
+		return 0;
+	case 'g':
+		give_away(out);
 		return 0;
 	case 'f':
 		return -1;

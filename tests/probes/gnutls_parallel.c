@@ -3,9 +3,10 @@
  * gnutls_parallel N HOW HOST:PORT...: as parallel.c, for GnuTLS: 8 threads make N
  * connections in all with one credentials object, taking the servers in turn. HOW: "sni" tells GnuTLS name and
  * descriptor; "fd" the descriptor; "bio" neither: push and pull functions with a pointer that is no descriptor;
- * "churn" as fd, while each thread also makes, changes and frees credentials of its own; "set" as fd, each connection
- * with credentials of its own, whose retrieve function (it supplies none) another thread has set again and again while
- * a handshake began. All threads do their first handshake at once. Prints how many connections worked.
+ * "churn" as fd, while each thread also makes, changes and frees credentials and a crowd of sessions of its own;
+ * "function" as fd, with a retrieve function of the program's own, which has no certificate to give; "set" as fd, each
+ * connection with credentials of its own, whose retrieve function (it supplies none) another thread has set again and
+ * again while a handshake began. All threads do their first handshake at once. Prints how many connections worked.
  *
  * link: -lgnutls -pthread
  */
@@ -16,6 +17,7 @@
 #include <stdatomic.h>
 
 #define THREADS  8
+#define CROWD    100
 #define SETTINGS 500
 
 static gnutls_certificate_credentials_t cred;
@@ -52,11 +54,14 @@ static int supply_none(gnutls_session_t session, const gnutls_datum_t *names, in
 static void churn(void)
 {
 	gnutls_certificate_credentials_t mine = credentials_new();
-	gnutls_session_t session = session_new(mine);
+	gnutls_session_t crowd[CROWD];
 
+	for (int i = 0; i < CROWD; i++)
+		crowd[i] = session_new(mine);
 	gnutls_certificate_set_retrieve_function2(mine, supply_none);
 	gnutls_certificate_set_retrieve_function2(mine, NULL);
-	gnutls_deinit(session);
+	for (int i = 0; i < CROWD; i++)
+		gnutls_deinit(crowd[i]);
 	gnutls_certificate_free_credentials(mine);
 }
 
@@ -158,6 +163,8 @@ int main(int argc, char *argv[])
 	server = argv + 3;
 	servers = argc - 3;
 	cred = credentials_new();
+	if (strcmp(how, "function") == 0)
+		gnutls_certificate_set_retrieve_function2(cred, supply_none);
 	pthread_barrier_init(&start, NULL, THREADS);
 	for (int i = 0; i < THREADS; i++)
 		if (pthread_create(&thread[i], NULL, run, NULL) != 0)
