@@ -4,7 +4,7 @@
 # Runs every program of tests/explain/programs.tsv that is installed here with the probe against a server,
 # and compares what it calls, and what `mtls-run --explain` says of it, with the committed table.
 
-deadline=300
+deadline=600 # some two seconds a program, and longer on a busy machine
 
 test_programs_call_what_the_table_says() {
 	local status=0

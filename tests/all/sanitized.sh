@@ -73,9 +73,9 @@ with() {
 	expect_rc 0
 }
 
-# asan LEAKS CMD...
+# asan LEAKS CMD...: $asan_options are more of its options
 asan() {
-	export ASAN_OPTIONS=detect_leaks=$1,log_path=report,detect_stack_use_after_return=1
+	export ASAN_OPTIONS=detect_leaks=$1,log_path=report,detect_stack_use_after_return=1,${asan_options-}
 	with 'asan ubsan' san "${@:2}"
 }
 
@@ -174,16 +174,16 @@ test_gnutls_children() {
 	expect_text out 'good=200 descriptors=0 zombies=0'
 }
 
-# What a program's function gives is copied for GnuTLS, which frees the copies; what fails is freed by us.
+# What a program's function gives is copied for GnuTLS, which frees the copies, and taken over where it says so (v1=g).
 test_gnutls_own_functions() {
-	local scenario subject
+	local scenario
 	server_use optional
-	for scenario in cert v1=s v1=g v2=s v3=s late-v1=s cert+any-hook+verify; do
+	for scenario in cert v1=s v1=g v2=s v3=s late-v1=s cert+any-hook+verify request-hook; do
 		echo "$scenario"
 		asan 1 "$probes/gnutls_own" "$scenario" "$port" "${theirs[@]}" "$PKI/ca.pem"
 		expect_seen subject=CN=app-own chain=2 verify=ok result=ok
 	done
-	for scenario in none v1=n v2=n v3=n v1=s+unset1 no-hook+verify; do
+	for scenario in none v1=n v2=n v3=n v1=s+unset1 no-hook+verify swap-hook=13; do
 		echo "$scenario"
 		asan 1 "$probes/gnutls_own" "$scenario" "$port" "${theirs[@]}" "$PKI/ca.pem"
 		expect_seen subject=CN=device chain=2 verify=ok result=ok
@@ -200,13 +200,24 @@ test_gnutls_pair() {
 	local scenario
 	cp -r "$PKI/device" cred
 	cred=$T/cred
-	for scenario in x509 shared shared-empty raw raw-own again hello again-removed; do
+	for scenario in x509 shared shared-empty raw raw-own datagram again hello again-removed; do
 		echo "$scenario"
 		asan 1 "$probes/gnutls_pair" $scenario "$PKI/server.pem" "$PKI/server.key" "${theirs[1]}" "$cred"
 		expect_text out 'client=0 server=0'
 	done
-	[ "$(grep -c ' presented ' log)" = 7 ] || fail "not seven presented: $(cat log)"
+	[ "$(grep -c ' presented ' log)" = 8 ] || fail "not eight presented: $(cat log)"
 	[[ $(tail -n 1 log) == *reason=removed* ]] || fail "not removed: $(tail -n 1 log)"
+}
+
+# What was kept of an object that went unseen is used no more, and freed once. Without a quarantine, because the next
+# object has to come to its address.
+test_gnutls_unseen() {
+	local scenario asan_options=quarantine_size_mb=0,thread_local_quarantine_size_kb=0
+	for scenario in server server-unseen client hook; do
+		echo $scenario
+		asan 0 "$probes/gnutls_unseen" $scenario "$PKI/server.pem" "$PKI/server.key"
+	done
+	[ "$(grep -c ' presented ' log)" = 3 ] || fail "not three presented: $(cat log)"
 }
 
 # Each hook in success and failure, with the words of the program without us (51-gnutls-own.sh compares more).
@@ -296,4 +307,4 @@ races() {
 }
 
 test_races() { races parallel lookup sni fd bio; }
-test_gnutls_races() { races gnutls_parallel sni fd bio churn function; }
+test_gnutls_races() { races gnutls_parallel sni fd bio churn function set; }

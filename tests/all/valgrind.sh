@@ -81,7 +81,10 @@ passphrases() {
 }
 
 test_passphrases() { passphrases get ec-pkcs8-aes-256-cbc ec-sec1-des3 rsa-pkcs1-aes256; }
-test_gnutls_passphrases() { passphrases gnutls_get {ec,rsa}-pkcs8-{aes-256-cbc,pbe-sha1-3des} ec-sec1-des3 rsa-pkcs1-aes256; }
+
+test_gnutls_passphrases() {
+	passphrases gnutls_get {ec,rsa}-pkcs8-{aes-256-cbc,pbe-sha1-3des} ec-sec1-des3 rsa-pkcs1-aes256
+}
 
 # Whatever is wrong with the credential, the library gets nothing and nothing is lost.
 broken() {
