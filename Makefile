@@ -148,7 +148,7 @@ $(B)/unit/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(BASE) $(UNIT_FLAGS) -c -o $@ $<
 
-UNIT_SHIM := shim/peers.c shim/names.c shim/line.c shim/generation.c shim/log.c
+UNIT_SHIM := shim/peers.c shim/names.c shim/generation.c shim/log.c
 UNIT_SHIM += shim/gnutls_identity.c shim/gnutls_key.c shim/gnutls_decrypt.c shim/gnutls_block.c
 UNIT_RUN  := $(addprefix launcher/run/,child.c closure.c elf.c fingerprint.c handoff.c known.c listing.c program.c say.c)
 $(B)/tests/unit: $(call unit,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c $(UNIT_SHIM) $(UNIT_RUN) $(UNIT))
@@ -186,12 +186,14 @@ CHECK_BINARIES = $(PROGRAMS) $(HELPERS) $(PROBES11) $(SYMBOLIC) $(B)/tests/unit 
 check-binaries: $(CHECK_BINARIES)
 
 check:
-	$(Q)packaging/deps.sh build demo check
+	$(Q)packaging/deps.sh build demo check firmware
+	$(Q)firmware/fetch.sh >/dev/null || [ $$? = 77 ]
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) check-binaries OPENSSL11="$$(packaging/debian.sh openssl-1.1.1)"
 	$(Q)BUILD=$(B) CC='$(CC)' FUZZ='$(FUZZ)' tests/check.sh
 
 check-all:
-	$(Q)packaging/deps.sh build demo check check-all
+	$(Q)packaging/deps.sh build demo check firmware check-all
+	$(Q)firmware/fetch.sh >/dev/null || [ $$? = 77 ]
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) check-binaries OPENSSL11="$$(packaging/debian.sh openssl-1.1.1)"
 	$(Q)BUILD=$(B) CC='$(CC)' FUZZ='$(FUZZ)' tests/check.sh all
 
@@ -204,6 +206,8 @@ bench:
 	$(Q)packaging/deps.sh build bench
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(HELPERS)
 	$(Q)BUILD=$(B) tests/bench/bench.sh
+
+include firmware/firmware.mk
 
 # --- housekeeping ------------------------------------------------------------
 LIBDIR := $(PREFIX)/lib/mtls-run
@@ -222,7 +226,7 @@ format:
 	clang-format -i $(SOURCES)
 
 tidy:
-	clang-tidy --quiet $(filter %.c,$(SOURCES)) -- -std=c11 $(CPPFLAGS)
+	clang-tidy --quiet $(filter-out firmware/%,$(filter %.c,$(SOURCES))) -- -std=c11 $(CPPFLAGS)
 
 clean:
 	rm -rf build

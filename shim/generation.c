@@ -302,7 +302,7 @@ static struct outcome *parse(struct generation *g, const struct generation_parse
 
 static void tell_broken(struct generation *g, enum mtls_reason reason, const struct mtls_error *error)
 {
-	struct event event = {.verb = "broken", .reason = reason, .what = mtls_reading_what(&g->reading, error)};
+	struct mtls_event event = {.verb = "broken", .reason = reason, .what = mtls_reading_what(&g->reading, error)};
 
 	if (!atomic_exchange(&g->told, true))
 		log_event(MTLS_LOG_WARN, &event);

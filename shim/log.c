@@ -92,16 +92,16 @@ static void write_line(int fd, const char *line, size_t n)
 	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
-void log_event(enum mtls_log wanted, const struct event *event)
+void log_event(enum mtls_log wanted, const struct mtls_event *event)
 {
-	char line[LINE_MAX_BYTES];
+	char line[MTLS_LINE_MAX];
 	int saved = errno, cancel, fd;
 	size_t n;
 
 	if (!log_wanted(wanted))
 		return;
 	cancel = shim_hold_cancel();
-	n = line_format(line, (unsigned)getpid(), event);
+	n = mtls_line(line, (unsigned)getpid(), event);
 	if (!file) {
 		if (still_standard_error())
 			write_line(STDERR_FILENO, line, n);
@@ -118,10 +118,10 @@ void log_event(enum mtls_log wanted, const struct event *event)
 
 void log_loaded(void)
 {
-	log_event(MTLS_LOG_DEBUG, &(struct event){.verb = "loaded", .reason = MTLS_REASONS});
+	log_event(MTLS_LOG_DEBUG, &(struct mtls_event){.verb = "loaded", .reason = MTLS_REASONS});
 }
 
 void log_hook(const char *name)
 {
-	log_event(MTLS_LOG_DEBUG, &(struct event){.verb = "hook", .reason = MTLS_REASONS, .what = name});
+	log_event(MTLS_LOG_DEBUG, &(struct mtls_event){.verb = "hook", .reason = MTLS_REASONS, .what = name});
 }

@@ -7,7 +7,7 @@
 #define MTLS_SHIM_LOG_H
 
 #include "host/environment.h"
-#include "shim/line.h"
+#include "core/line.h"
 
 /* asked: somebody named the library in LD_PRELOAD; else the default level is off. Once, before any other call. */
 void log_start(const struct mtls_environment *, bool asked);
@@ -17,7 +17,7 @@ void log_loaded(void);
 void log_follow(const struct mtls_policy *);
 bool log_wanted(enum mtls_log level);
 /* One line, if the level is wanted. Any thread. */
-void log_event(enum mtls_log level, const struct event *);
+void log_event(enum mtls_log level, const struct mtls_event *);
 /* A debug line for a hook: "mtls-run[PID] hook what=NAME". */
 void log_hook(const char *name);
 

@@ -114,7 +114,7 @@ static void tell(struct request *r, enum mtls_reason reason, const void *identit
 {
 	enum mtls_log level = level_of(reason);
 	char text[MTLS_ADDR_TEXT] = "";
-	struct event event = {
+	struct mtls_event event = {
 		.verb = reason == MTLS_PRESENTED ? "presented" : "withheld",
 		.reason = reason,
 		.what = what,
@@ -149,11 +149,11 @@ void request_tell(struct request *r, enum mtls_reason reason, const void *identi
 
 static void tell_generation(const struct request *r, const void *identity)
 {
-	struct event event = {.verb = "generation",
-			      .reason = MTLS_REASONS,
-			      .library = r->library->version,
-			      .subject = r->methods->subject(identity),
-			      .sha256 = r->methods->sha256(identity)};
+	struct mtls_event event = {.verb = "generation",
+				   .reason = MTLS_REASONS,
+				   .library = r->library->version,
+				   .subject = r->methods->subject(identity),
+				   .sha256 = r->methods->sha256(identity)};
 
 	log_event(MTLS_LOG_INFO, &event);
 }

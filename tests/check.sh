@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# check.sh [all]: runs every test that is built and sums up. Called by `make check` and `make check-all`.
+# check.sh [all | firmware]: runs every test that is built, or those of the firmware, and sums up. Called by `make check`,
+# `make check-all` and `make firmware-check`.
 # The last line is plain: N passed, N failed.
 set -u
 cd "$(dirname "$0")/.." || exit 2
@@ -25,9 +26,9 @@ part() { # NAME COMMAND...: its last "N passed, N failed" line counts
 	echo "== $1: $((SECONDS - start)) s"
 }
 
-unit() { # Check's own summary, in our words
+unit() { # PROGRAM: Check's own summary, in our words
 	local said status checks failures errors
-	said=$("$BUILD/tests/unit" 2>&1)
+	said=$("$1" 2>&1)
 	status=$?
 	echo "$said" | grep -vE '^(Running suite|[0-9]+%)'
 	read -r checks failures errors < <(echo "$said" | sed -n 's/.*Checks: \([0-9]*\), Failures: \([0-9]*\), Errors: \([0-9]*\).*/\1 \2 \3/p')
@@ -51,10 +52,42 @@ corpora() {
 	[ $bad = 0 ]
 }
 
-part gates tests/gates.sh
-part unit unit
-part corpora corpora
-part end-to-end tests/e2e/run
+# The vault; the device on this machine, whole; the same in QEMU, the main things.
+firmware() {
+	local main='*/@(p256_tls1[23]|rsa_tls1[23]|not_asked|removed|no_ca|wrong_name|wrong_ca|unlisted_host|verbs)'
+	part vault unit "$BUILD/tests/vault"
+	part device-host env BOARD=host tests/e2e/run tests/firmware/net/*.sh
+	part device-an500 env BOARD=an500 tests/e2e/run -k "$main" tests/firmware/net/*.sh
+}
+
+# Where the sources cannot be had it is not built; fetch.sh has said why.
+no_firmware() {
+	echo "skip firmware: it is not built"
+	if [ -n "${CI-}" ]; then
+		echo "0 passed, 1 failed"
+	else
+		echo "0 passed, 0 failed, 1 skipped"
+	fi
+}
+
+case ${1-} in
+'' | all)
+	part gates tests/gates.sh
+	part unit unit "$BUILD/tests/unit"
+	part corpora corpora
+	part end-to-end tests/e2e/run
+	;;
+firmware) ;;
+*)
+	echo "usage: tests/check.sh [all | firmware]" >&2
+	exit 64
+	;;
+esac
+if [ -x "$BUILD/mtls-device" ]; then
+	firmware
+else
+	part firmware no_firmware
+fi
 [ "${1:-}" = all ] && part long tests/all/run
 
 if [ $skipped -gt 0 ]; then

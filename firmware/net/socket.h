@@ -11,6 +11,7 @@
 #ifndef MTLS_FIRMWARE_SOCKET_H
 #define MTLS_FIRMWARE_SOCKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,27 +42,51 @@ struct mtls_pollfd {
 	short events, revents;
 };
 
+struct board;
+/*
+ * Once, after board_bind and vault_boot: the network starts, and asks for an address whenever it is run. log: gets each
+ * line of the contract's section 3, n bytes with the line feed; NULL: nobody does. The board stays borrowed. false:
+ * there is no memory for a network.
+ */
+bool mtls_sockets_start(const struct board *, void (*log)(const char *line, size_t n));
+/* Runs the network; where nothing happens it is idle for at most ms milliseconds. For a program's own loop. */
+void mtls_sockets_run(uint32_t ms);
+
 /* A socket, 0 or greater. EMFILE, EPROTONOSUPPORT, EAFNOSUPPORT. */
 int mtls_socket(int family, int type, int protocol);
 int mtls_setsockopt(int fd, int level, int option, const void *value, size_t n);
 /*
  * address: of the host in network order; port in the host's. Also does the TLS handshake. ETIMEDOUT, ECONNREFUSED,
- * ECONNRESET, EDESTADDRREQ, EACCES (the server is not who it should be), EPROTO (TLS failed), ENOMEM.
+ * ECONNRESET, EDESTADDRREQ, EACCES (the server is not who it should be, or the device trusts none), EPROTO (TLS
+ * failed), ENOMEM. After EINPROGRESS it is called again, once mtls_poll has told MTLS_POLLOUT or MTLS_POLLERR: 0, or
+ * why not. The address and port do not count then. What has failed stays so: close it and open another.
  */
 int mtls_connect(int fd, uint32_t address, uint16_t port);
-/* Bytes taken, 1 to n; what was taken will be sent. */
+/*
+ * Bytes taken, 1 to n. A socket that waits has handed them to TCP when it returns; one with MTLS_SO_NONBLOCK may keep
+ * some until the next call or mtls_poll (MTLS_POLLOUT: nothing is kept).
+ */
 long mtls_send(int fd, const void *data, size_t n);
 /*
  * Bytes received, 1 to n; 0: the server has ended the connection properly. EPROTO where it did not, and where a TLS 1.3
  * server wants a certificate that was not presented: only the first receive can tell.
  */
 long mtls_recv(int fd, void *data, size_t n);
-/* How many of them are ready; 0 after ms milliseconds; ms < 0: no end. */
+/*
+ * How many of them are ready; 0 after ms milliseconds; ms < 0: no end. MTLS_POLLERR and MTLS_POLLHUP (the number is no
+ * open socket) come unasked.
+ */
 int mtls_poll(struct mtls_pollfd *fds, unsigned n, int ms);
-/* Says goodbye to the server without waiting for its answer. The number can be another socket's at once. */
+/*
+ * Says goodbye to the server without waiting for its answer. The number can be another socket's at once. 0, or -1 and
+ * EBADF.
+ */
 int mtls_close(int fd);
 
-/* IPv4 address in network order of a name, or of an address in figures, by the network's resolver. 0 or -1. */
+/*
+ * IPv4 address in network order of a name, or of an address in figures, by the network's resolver. 0, or -1 and ENOENT
+ * (there is no such name) or ETIMEDOUT.
+ */
 int mtls_resolve(const char *name, uint32_t *address, uint32_t deadline_ms);
 
 /* Why the last call on this socket failed: a sentence; "" where none did. Until the next call. */

@@ -313,7 +313,7 @@ static void ask_only(void)
 
 static void log_only(void)
 {
-	log_event(MTLS_LOG_WARN, &(struct event){.verb = "broken", .reason = MTLS_REASONS});
+	log_event(MTLS_LOG_WARN, &(struct mtls_event){.verb = "broken", .reason = MTLS_REASONS});
 }
 
 static void (*const calls[])(void) = {prime_only, ask_only, log_only};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * shim/line.c: the exact text of a log line, its limit, and that nothing can be
+ * core/line.c: the exact text of a log line, its limit, and that nothing can be
  * forged. The decoder here is written from the contract (section 3), not from line.c.
  */
 #include <check.h>
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/line.h"
+#include "core/line.h"
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 #define SHA         "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -19,7 +19,7 @@
 
 Suite *line_suite(void);
 
-static const struct event whole = {
+static const struct mtls_event whole = {
 	.verb = "presented",
 	.reason = MTLS_PRESENTED,
 	.what = "/etc/mtls/mtls.conf",
@@ -32,22 +32,22 @@ static const struct event whole = {
 };
 
 /* The line in memory of just its size, so that one byte too many is seen. NUL-ended copy; the caller frees. */
-static char *format(unsigned pid, const struct event *event)
+static char *format(unsigned pid, const struct mtls_event *event)
 {
-	char *out = malloc(LINE_MAX_BYTES), *text;
+	char *out = malloc(MTLS_LINE_MAX), *text;
 	size_t n;
 
-	memset(out, '#', LINE_MAX_BYTES);
-	n = line_format(out, pid, event);
+	memset(out, '#', MTLS_LINE_MAX);
+	n = mtls_line(out, pid, event);
 	ck_assert_uint_ge(n, 1);
-	ck_assert_uint_le(n, LINE_MAX_BYTES);
+	ck_assert_uint_le(n, MTLS_LINE_MAX);
 	ck_assert_ptr_null(memchr(out, '\0', n));
 	text = strndup(out, n);
 	free(out);
 	return text;
 }
 
-static void ck_line(const struct event *event, const char *expected)
+static void ck_line(const struct mtls_event *event, const char *expected)
 {
 	char *line = format(42, event);
 
@@ -65,18 +65,18 @@ END_TEST
 
 START_TEST(unknown_keys_are_left_out)
 {
-	struct event e = {.verb = "loaded", .reason = MTLS_REASONS};
+	struct mtls_event e = {.verb = "loaded", .reason = MTLS_REASONS};
 
 	ck_line(&e, "mtls-run[42] loaded\n");
-	e = (struct event){.verb = "broken", .reason = MTLS_KEY_MISSING, .what = "k", .host = "", .subject = ""};
+	e = (struct mtls_event){.verb = "broken", .reason = MTLS_KEY_MISSING, .what = "k", .host = "", .subject = ""};
 	ck_line(&e, "mtls-run[42] broken reason=key-missing what=k\n");
-	e = (struct event){.verb = "generation", .reason = MTLS_REASONS, .library = "l", .sha256 = SHA};
+	e = (struct mtls_event){.verb = "generation", .reason = MTLS_REASONS, .library = "l", .sha256 = SHA};
 	ck_line(&e, "mtls-run[42] generation lib=l sha256=" SHA "\n");
-	e = (struct event){.verb = "withheld", .reason = MTLS_USABLE, .port = 1, .version = 0x0303};
+	e = (struct mtls_event){.verb = "withheld", .reason = MTLS_USABLE, .port = 1, .version = 0x0303};
 	ck_line(&e, "mtls-run[42] withheld reason=usable port=1 tls=1.2\n");
-	e = (struct event){.verb = "withheld", .reason = MTLS_HTTP2, .host = "::1", .version = 0xfefd};
+	e = (struct mtls_event){.verb = "withheld", .reason = MTLS_HTTP2, .host = "::1", .version = 0xfefd};
 	ck_line(&e, "mtls-run[42] withheld reason=http2 host=::1 tls=dtls1.2\n");
-	e = (struct event){.verb = "withheld", .reason = MTLS_HTTP2, .port = 65535, .version = 0x7777};
+	e = (struct mtls_event){.verb = "withheld", .reason = MTLS_HTTP2, .port = 65535, .version = 0x7777};
 	ck_line(&e, "mtls-run[42] withheld reason=http2 port=65535 tls=unknown\n");
 }
 END_TEST
@@ -84,7 +84,7 @@ END_TEST
 START_TEST(numbers)
 {
 	static const unsigned pids[] = {0, 1, 9, 10, 4194304, UINT_MAX};
-	struct event e = {.verb = "loaded", .reason = MTLS_REASONS};
+	struct mtls_event e = {.verb = "loaded", .reason = MTLS_REASONS};
 
 	for (size_t i = 0; i < COUNT(pids); i++) {
 		char expected[64], *line = format(pids[i], &e);
@@ -123,7 +123,7 @@ static const struct {
 
 START_TEST(quoting)
 {
-	struct event e = {.verb = "withheld", .reason = MTLS_REASONS};
+	struct mtls_event e = {.verb = "withheld", .reason = MTLS_REASONS};
 	char expected[200];
 
 	for (size_t i = 0; i < COUNT(values); i++) {
@@ -140,7 +140,7 @@ END_TEST
 
 struct pair {
 	char key[16];
-	char value[LINE_MAX_BYTES];
+	char value[MTLS_LINE_MAX];
 };
 
 static int hex_digit(char c)
@@ -211,7 +211,7 @@ static bool stands_for(const char *value, const char *original)
 	       strncmp(value, original, n - strlen(DOTS)) == 0 && strlen(original) > n - strlen(DOTS);
 }
 
-static void ck_decoded(const struct event *e, const char *line)
+static void ck_decoded(const struct mtls_event *e, const char *line)
 {
 	static const char *const keys[] = {"reason", "what", "host", "port", "tls", "lib", "subject", "sha256"};
 	char reason[32] = "", port[16] = "", verb[32];
@@ -254,7 +254,7 @@ START_TEST(the_decoder_sees_forgeries)
 		"mtls-run[1] withheld host=\"\x80\"\n",
 		"mtls-run[1] withheld  host=a\n",
 	};
-	struct event e = {.verb = "withheld", .reason = MTLS_REASONS, .host = "a"};
+	struct mtls_event e = {.verb = "withheld", .reason = MTLS_REASONS, .host = "a"};
 	char verb[32];
 	struct pair pair[4];
 
@@ -282,7 +282,8 @@ START_TEST(all_values_huge)
 
 	for (size_t i = 0; i < sizeof(bytes); i++) {
 		char *huge = repeated(bytes[i], 100000), *line;
-		struct event e = {"generation", MTLS_CERTIFICATE_MALFORMED, huge, huge, 65535, 0xfefd, huge, huge, SHA};
+		struct mtls_event e = {"generation", MTLS_CERTIFICATE_MALFORMED, huge, huge, 65535, 0xfefd, huge, huge,
+				       SHA};
 
 		line = format(UINT_MAX, &e);
 		ck_assert_msg(strlen(line) > strlen(SHA) + 9, "%s", line);
@@ -298,11 +299,11 @@ END_TEST
 START_TEST(beyond_all_budgets)
 {
 	char *huge = repeated('v', 100000), *line;
-	struct event e = {huge, MTLS_CERTIFICATE_MALFORMED, huge, huge, UINT_MAX, 0xfefd, huge, huge, huge};
+	struct mtls_event e = {huge, MTLS_CERTIFICATE_MALFORMED, huge, huge, UINT_MAX, 0xfefd, huge, huge, huge};
 
 	line = format(UINT_MAX, &e);
-	ck_assert_uint_eq(strlen(line), LINE_MAX_BYTES);
-	ck_assert_ptr_eq(strchr(line, '\n'), line + LINE_MAX_BYTES - 1);
+	ck_assert_uint_eq(strlen(line), MTLS_LINE_MAX);
+	ck_assert_ptr_eq(strchr(line, '\n'), line + MTLS_LINE_MAX - 1);
 	free(line);
 	free(huge);
 }
@@ -316,7 +317,7 @@ START_TEST(all_lengths)
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		for (size_t n = 0; n < 330; n++) {
 			char *value = repeated(bytes[i], n), *line;
-			struct event e = {"withheld", MTLS_REASONS, value, value, 1, 0x0304, value, value, SHA};
+			struct mtls_event e = {"withheld", MTLS_REASONS, value, value, 1, 0x0304, value, value, SHA};
 
 			line = format(1, &e);
 			ck_decoded(&e, line);
@@ -330,7 +331,7 @@ END_TEST
 START_TEST(usual_values_are_whole)
 {
 	char *path = repeated('p', 255), *host = repeated('h', 190), *subject = repeated('s', 200), *line;
-	struct event e = whole;
+	struct mtls_event e = whole;
 
 	e.what = path;
 	e.host = host;
@@ -366,7 +367,7 @@ START_TEST(hostile_bytes)
 	srandom(1);
 	for (int i = 0; i < ROUNDS / 4; i++) {
 		char *value[4], *line;
-		struct event e = {.verb = "withheld"};
+		struct mtls_event e = {.verb = "withheld"};
 
 		for (int k = 0; k < 4; k++)
 			value[k] = random_value();

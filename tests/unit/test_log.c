@@ -13,7 +13,7 @@
 
 Suite *log_suite(void);
 
-static const struct event event = {.verb = "broken", .reason = MTLS_REASONS};
+static const struct mtls_event event = {.verb = "broken", .reason = MTLS_REASONS};
 
 /* In a process group that is not the terminal's. */
 static int in_background(void)

@@ -3,7 +3,7 @@
  * Formats a log line. Every value has a budget, and the budgets add up to less
  * than a line, so that a long host name cannot push the fingerprint out.
  */
-#include "shim/line.h"
+#include "core/line.h"
 
 #define BUDGET_WHAT    288
 #define BUDGET_HOST    224
@@ -98,9 +98,9 @@ static void put_pair(struct out *o, const char *key, const char *value, size_t b
 	put_text(o, quotes ? "\"" : "");
 }
 
-size_t line_format(char buffer[LINE_MAX_BYTES], unsigned pid, const struct event *e)
+size_t mtls_line(char buffer[MTLS_LINE_MAX], unsigned pid, const struct mtls_event *e)
 {
-	struct out o = {buffer, 0, LINE_MAX_BYTES - 1};
+	struct out o = {buffer, 0, MTLS_LINE_MAX - 1};
 
 	put_text(&o, "mtls-run[");
 	put_number(&o, pid);

@@ -2,15 +2,15 @@
 /*
  * One log line (contract, section 3): logfmt that no peer, file name or subject can forge. Pure.
  */
-#ifndef MTLS_SHIM_LINE_H
-#define MTLS_SHIM_LINE_H
+#ifndef MTLS_CORE_LINE_H
+#define MTLS_CORE_LINE_H
 
 #include "core/policy.h"
 
-#define LINE_MAX_BYTES 1024
+#define MTLS_LINE_MAX 1024
 
 /* What happened. NULL, 0 and MTLS_REASONS leave their key out; strings are borrowed. */
-struct event {
+struct mtls_event {
 	const char *verb; /* "presented", "withheld", "broken", "generation", "loaded" */
 	enum mtls_reason reason;
 	const char *what; /* the file or setting at fault */
@@ -22,6 +22,6 @@ struct event {
 
 /* Fills out with the line and its line feed, not NUL-ended; returns its length. A long value is cut and ends in "...".
  */
-size_t line_format(char out[LINE_MAX_BYTES], unsigned pid, const struct event *);
+size_t mtls_line(char out[MTLS_LINE_MAX], unsigned pid, const struct mtls_event *);
 
 #endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sample application: it fetches a page. That the device has a certificate is nowhere in it; nor are CAs, keys or
+ * the verification of servers.
+ */
+#ifndef MTLS_FIRMWARE_APP_GET_H
+#define MTLS_FIRMWARE_APP_GET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct get {
+	const char *url;  /* https://HOST[:PORT][/…], without blanks */
+	uint32_t address; /* of the host, network order; 0: the network's resolver knows it */
+	/* The body, in pieces, whatever the status. */
+	void (*body)(void *ctx, const void *data, size_t n);
+	void *ctx;
+	char why[256]; /* a sentence, after a failure */
+};
+
+/* true: the server's answer came whole, and was 2xx. */
+bool get_url(struct get *);
+
+#endif

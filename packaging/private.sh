@@ -1,0 +1,86 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by what takes things from Debian: a cache outside the tree that whoever is first fills, and an apt with a
+# private state. It works with this machine's proxy and the archive's keyring: what comes is verified, and the system's
+# own apt state is not touched. The caller sets -eu, and calls clear_away in the end.
+umask 022
+cache=${MTLS_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/mtls-run}
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+new= site=
+
+end() { # STATUS WHY
+	echo "${0##*/}: $2" >&2
+	exit "$1"
+}
+
+# The address that this machine's own apt takes its packages from. Not from the lists that it has fetched: an image may
+# have cleaned them.
+mirror() {
+	local addresses suite
+	command -v apt-get >/dev/null || end 77 "this is not Debian: it has no apt-get"
+	addresses=$(apt-get --print-uris update 2>/dev/null | sed -n "s/^'\([^']*\)' .*/\1/p")
+	# shellcheck disable=SC1091
+	for suite in "$(. /etc/os-release && echo "${VERSION_CODENAME-}")" stable testing unstable sid; do
+		sed -n "s,/dists/$suite/[A-Za-z]*Release\$,,p" <<<"$addresses" | grep -m 1 . && return
+	done
+	end 77 "no source of this machine's apt is a mirror of its own release"
+}
+
+# make_room NAME: $new, which becomes $cache/NAME when it is complete
+make_room() {
+	mkdir -p "$cache/$(dirname "$1")"
+	new=$(mktemp -d "$cache/$1.new.XXXXXX")
+	chmod 755 "$new"
+}
+
+# keep_room NAME [FOLDER]: FOLDER, or $new, is complete. Whoever is first wins; the same is there already, or was half
+# made by somebody who died.
+keep_room() {
+	local made=${2-$new}
+	touch "$made/.complete"
+	[ -e "$cache/$1/.complete" ] || rm -rf "${cache:?}/$1"
+	mv -T "$made" "$cache/$1" 2>/dev/null || [ -e "$cache/$1/.complete" ] || end 1 "cannot write $cache/$1"
+}
+
+# Half a root has /proc mounted, and devices perhaps.
+clear_away() {
+	local where
+	[ -d "$new" ] || return 0
+	while read -r _ where _; do
+		case $where in "$new"/*) umount -l "$where" ;; esac
+	done <<<"$(sort -rk 2 /proc/self/mounts)"
+	rm -rf --one-file-system "$new"
+}
+
+# private_apt deb|deb-src SUITE: $apt is a folder in $new with a state of its own, of the mirror $site; its
+# configuration keeps how this machine gets there. 77: the mirror has no such suite.
+private_apt() {
+	[ -r "$keyring" ] || end 77 "$keyring is missing: package debian-archive-keyring"
+	[ -n "$site" ] || site=$(mirror) || exit $? # before APT_CONFIG is ours
+	apt=$new/apt
+	rm -rf "$apt"
+	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
+	: >"$apt/status"
+	echo "$1 [signed-by=$keyring] $site $2 main" >"$apt/sources.list"
+	apt-config dump | grep '^Acquire::' >"$apt/apt.conf"
+	cat >>"$apt/apt.conf" <<-CONF
+		Dir::Etc::main "/dev/null";
+		Dir::Etc::parts "/dev/null";
+		Dir::Etc::preferences "/dev/null";
+		Dir::Etc::preferencesparts "/dev/null";
+		Dir::Etc::sourcelist "$apt/sources.list";
+		Dir::Etc::sourceparts "/dev/null";
+		Dir::State "$apt";
+		Dir::State::status "$apt/status";
+		Dir::Cache "$apt/cache";
+		Dir::Log "$apt";
+		APT::Sandbox::User "";
+		Acquire::Languages "none";
+	CONF
+	export APT_CONFIG=$apt/apt.conf
+	if apt-get -q update >"$apt/log" 2>&1 && grep -qrE . "$apt"/lists/*_Packages* "$apt"/lists/*_Sources* 2>/dev/null; then
+		return 0
+	fi
+	grep -qE '404 |does not have a Release file' "$apt/log" && return 77
+	end 1 "apt-get update of $2 failed: $(grep -m 1 -E '^(E|W):' "$apt/log")"
+}

@@ -1,0 +1,191 @@
+# shellcheck shell=bash disable=SC2094
+# SPDX-License-Identifier: Apache-2.0
+#
+# The device's console and mtls-device's verbs: what is refused is refused with a word, garbage does no harm, and an
+# upload that is not whole changes nothing. tests/e2e/run tests/firmware/net/console.sh; BOARD and DEVICE as in device.sh.
+
+board=${BOARD:-host}
+tool=${DEVICE:-$BUILD/mtls-device}
+
+device() {
+	"$tool" --board "$board" --image "$T/image" "$@"
+}
+
+# says TEXT INPUT...: the console's answer to these lines has TEXT
+says() {
+	local text=$1
+	shift
+	printf '%s\n' "$@" | device console >"$T/said" 2>"$T/err" || fail "console: exit $?"
+	expect_text "$T/said" "$text"
+}
+
+given() {
+	device upload "$PKI/device" >"$T/given"
+	expect_text "$T/given" 'usable CN=device'
+}
+
+still_given() {
+	device status >"$T/status"
+	expect_text "$T/status" 'subject: CN=device'
+	! grep -q '^warning: the last upload' "$T/status" || fail "$(cat "$T/status")"
+}
+
+crc_of() {
+	python3 -c 'import sys, zlib; print("%08x" % zlib.crc32(open(sys.argv[1], "rb").read()))' "$1"
+}
+
+test_help() {
+	says 'ok-get URL [ADDRESS]' help
+	says ready ''
+}
+
+test_words() {
+	says 'error unknown' nonsense
+	says 'error unknown' 'help '"$(printf 'x%.0s' {1..5000})"
+	says 'error usage' 'upload client_cert.pem'
+	says 'error usage' 'upload client_cert.pem x 0'
+	says 'error usage' 'upload client_cert.pem 5 123456789'
+	says 'error usage' 'upload client_cert.pem 99999999999 0'
+	says 'error unknown' 'upload ../client_cert.pem 5 0'
+	says 'error too-large' 'upload private_key_pass.txt 100000 0'
+	says 'error out-of-order' commit
+	says 'error usage' 'get'
+	says 'error usage' 'get https://localhost/ nowhere'
+	says 'error get' 'get http://localhost/'
+	says 'error get' 'get https://localhost:0/ 10.0.2.100'
+	says 'error get' 'get https://user@localhost/ 10.0.2.100'
+}
+
+test_garbage() {
+	given
+	head -c 100000 /dev/urandom | tr -d '\004' >"$T/garbage"
+	{ cat "$T/garbage"; printf '\nhelp\n'; } | device console >"$T/said"
+	expect_text "$T/said" 'ok-get URL'
+	still_given
+}
+
+# Each of these ends before the commit.
+test_not_whole() {
+	local n crc
+	given
+	n=$(wc -c <"$PKI/device-other/client_cert.pem")
+	crc=$(crc_of "$PKI/device-other/client_cert.pem")
+	printf 'upload client_cert.pem %d 00000000\n%s\ncommit\n' "$n" "$(cat "$PKI/device-other/client_cert.pem")" |
+		device console >"$T/said"
+	expect_text "$T/said" 'error crc'
+	expect_text "$T/said" 'error out-of-order'
+	still_given
+	printf 'upload client_cert.pem %d %s\n%s\n' "$n" "$crc" "$(cat "$PKI/device-other/client_cert.pem")" |
+		device console >"$T/said"
+	expect_text "$T/said" ok
+	still_given
+	printf 'upload client_cert.pem %d %s\n%s\nabort\ncommit\n' "$n" "$crc" \
+		"$(cat "$PKI/device-other/client_cert.pem")" | device console >"$T/said"
+	expect_text "$T/said" 'error out-of-order'
+	still_given
+}
+
+# The rest of a file never comes: the device gives up and can be ended.
+test_stalled() {
+	given
+	printf 'upload client_cert.pem 1000 0\nhello' | device console >"$T/said"
+	expect_text "$T/said" 'error stalled'
+	still_given
+}
+
+# --- mtls-device ------------------------------------------------------------------------------
+
+refuses() {
+	local rc_wanted=$1 text=$2
+	shift 2
+	attempt device "$@"
+	expect_rc "$rc_wanted"
+	[ "$(wc -l <"$T/err")" = 1 ] || fail "expected one line: $(cat "$T/err")"
+	expect_text "$T/err" "$text"
+}
+
+test_verbs() {
+	mkdir empty folder
+	mkfifo folder/client_cert.pem
+	echo text >other.txt
+	refuses 1 'no file of a credential' upload empty
+	refuses 1 'not a regular file' upload folder
+	refuses 1 'none of a credential' upload other.txt
+	refuses 1 'No such file' upload client_cert.pem
+	refuses 1 'comes twice' upload "$PKI/device" "$PKI/device-rsa/client_cert.pem"
+	refuses 1 'only reaches this machine' get https://example.com/
+	refuses 1 'only reaches this machine' get https://localhost.example.com/
+	refuses 1 'only reaches this machine' get http://localhost/
+	refuses 1 'only reaches this machine' get https://localhost:99999/
+	refuses 64 usage: upload
+	refuses 64 usage: get
+	refuses 64 usage: remove now
+	refuses 64 usage: status now
+	refuses 64 'no such verb' nonsense
+	attempt "$tool" --board esp8266 status
+	expect_rc 64
+}
+
+test_image() {
+	echo 'not a flash' >image
+	refuses 1 'not a device' status
+	rm image
+	given
+	printf 'x' >>image.otp
+	refuses 1 'not a device' status
+}
+
+test_image_in_use() {
+	given
+	mkfifo in
+	device console <in >said &
+	exec {in}>in
+	until_true 5 grep -q ready said
+	refuses 1 'another mtls-device' status
+	exec {in}>&-
+	wait $!
+	still_given
+}
+
+test_pair_mismatch() {
+	given
+	refuses 1 '(pair-mismatch)' upload "$PKI/device-rsa/client_cert.pem"
+	device status >status
+	expect_text status 'subject: CN=device'
+	expect_text status 'warning: the last upload was refused'
+	device upload "$PKI/device-rsa" >said
+	expect_text said 'usable CN=device-rsa'
+	still=$(device status)
+	[[ $still != *refused* ]] || fail "$still"
+}
+
+test_json() {
+	local keys
+	device status --json >json
+	keys=$(python3 -c 'import json; d = json.load(open("json")); print(*d); assert d["chain"] == [] and d["sha1"] is None')
+	[ "$keys" = 'state reason subject issuer names key not_before not_after sha1 sha256 chain warnings' ] || fail "$keys"
+	device upload "$PKI/device-hostile" >/dev/null
+	device status --json >json
+	python3 -c 'import json; d = json.load(open("json")); assert d["state"] == "usable", d; assert len(d["chain"]) == 2'
+	[ "$(device status | grep -c ^subject:)" = 1 ] || fail "the subject made a line of its own"
+}
+
+# The same subject and fingerprint as mtls-cred, for one that wants escaping too.
+test_as_mtls_cred() {
+	local folder line
+	for folder in device device-hostile device-rsa; do
+		device upload "$PKI/$folder" >/dev/null
+		line=$("$CRED" check -d "$PKI/$folder" | head -n 1)
+		device status >status
+		[[ $line == *"subject $(sed -n 's/^subject: //p' status), sha256 $(sed -n 's/^sha256: //p' status)" ]] ||
+			fail "$line is not $(cat status)"
+	done
+}
+
+test_removed() {
+	given
+	device remove >said
+	expect_text said removed
+	device status >status
+	expect_text status 'state: removed'
+}
