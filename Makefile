@@ -203,9 +203,11 @@ distributions:
 	$(Q)BUILD=$(B) tests/all/run tests/all/distributions.sh
 
 bench:
-	$(Q)packaging/deps.sh build bench
+	$(Q)packaging/deps.sh build demo bench firmware
+	$(Q)firmware/fetch.sh >/dev/null
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(HELPERS)
 	$(Q)BUILD=$(B) tests/bench/bench.sh
+	$(Q)BUILD=$(B) tests/bench/firmware.sh
 
 include firmware/firmware.mk
 

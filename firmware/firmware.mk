@@ -2,7 +2,7 @@
 # The firmware twin, one object tree and one set of libraries for each board: build/firmware/BOARD/. Included by the
 # top-level Makefile; plain `make` builds none of it and needs none of its tools. mbedTLS and lwIP are in the cache that
 # fetch.sh fills.
-#   make firmware                          host, an500 and an500-small (the profile of mbedtls_config.h)
+#   make firmware                          host, an500, an500-small (the profile of mbedtls_config.h) and an505
 #   make firmware SAN=address,undefined    host alone, into build/san/firmware/host
 
 .PHONY: firmware firmware-build firmware-check firmware-template firmware-template-build firmware-tidy
@@ -10,7 +10,7 @@
 #: make firmware-check   the firmware's part of make check: vault, device on this machine and in QEMU
 #: make firmware-template  links firmware/port/template, which new ports start from, for a Cortex-M7
 
-FW_BOARDS := host $(if $(SAN),,an500 an500-small)
+FW_BOARDS := host $(if $(SAN),,an500 an500-small an505-secure an505)
 
 # As demo and check do: what is missing comes first, and the second make sees it.
 firmware firmware-template:
@@ -55,8 +55,10 @@ FW_HEAP.an500-small ?= 98304
 # FW_EXTRA: more flags for all that is not the host, best with another B: make firmware-build B=build/measure FW_EXTRA=…
 # -DFIRMWARE_MEASURE counts the heap's peak; -flto -ffat-lto-objects saves 11 kB of flash, for time and stack.
 FW_EXTRA    ?=
-FW_M7       := -mcpu=cortex-m7 -mthumb -mfloat-abi=soft --specs=picolibc.specs -Os -g -ffunction-sections -fdata-sections \
+FW_M        := -mthumb -mfloat-abi=soft --specs=picolibc.specs -Os -g -ffunction-sections -fdata-sections \
 	-ffile-prefix-map=$(patsubst %/,%,$(dir $(MBEDTLS)))=. -DPICOLIBC_INTEGER_PRINTF_SCANF $(FW_EXTRA)
+FW_M7       := -mcpu=cortex-m7 $(FW_M)
+FW_M33      := -mcpu=cortex-m33 $(FW_M)
 FW_SEMIHOST := --oslib=semihost --crt0=semihost -Wl,--gc-sections
 
 FW_CC.an500    := arm-none-eabi-gcc
@@ -72,6 +74,29 @@ FW_FLAGS.an500-small = $(FW_M7) -DFIRMWARE_SMALL -DFIRMWARE_HEAP=$(FW_HEAP.an500
 FW_LINK.an500-small  = $(FW_LINK.an500)
 FW_PORT.an500-small  = $(FW_PORT.an500)
 
+# Two images for one board: firmware/port/an505/memory.h has the addresses. The secure one is linked first; the gates of
+# its entries are in entries.o, with which the other one is linked.
+FW_HEAP.an505-secure ?= 262144
+FW_HEAP.an505        ?= 262144
+FW_MPS2              := firmware/port/mps2
+
+FW_CC.an505-secure    = $(FW_CC.an500)
+FW_AR.an505-secure    = $(FW_AR.an500)
+FW_FLAGS.an505-secure = $(FW_M33) -mcmse -DFIRMWARE_HEAP=$(FW_HEAP.an505-secure)
+FW_LINK.an505-secure  = $(FW_SEMIHOST) -Wl,--defsym=__flash=0x10000000,--defsym=__flash_size=0x200000 \
+	-Wl,--defsym=__ram=0x38000000,--defsym=__ram_size=0x200000,--defsym=__stack_size=0x6000 \
+	-T $(B)/firmware/an505-secure/secure.ld -Wl,-u,secure_vault_boot,--cmse-implib,--out-implib=$(B)/firmware/an505-secure/entries.o
+FW_PORT.an505-secure := $(filter-out %/s_main.c,$(wildcard firmware/port/an505/s_*.c)) \
+	$(FW_MPS2)/psram.c $(FW_MPS2)/semihost.c $(FW_MPS2)/systick.c
+
+FW_CC.an505    = $(FW_CC.an500)
+FW_AR.an505    = $(FW_AR.an500)
+FW_FLAGS.an505 = $(FW_M33) -DFIRMWARE_HEAP=$(FW_HEAP.an505)
+FW_LINK.an505  = $(B)/firmware/an505-secure/entries.o --crt0=minimal -Wl,--gc-sections \
+	-Wl,--defsym=__flash=0x00200000,--defsym=__flash_size=0x200000 \
+	-Wl,--defsym=__ram=0x28200000,--defsym=__ram_size=0x200000,--defsym=__stack_size=0x6000
+FW_PORT.an505 := $(filter-out %/ns_probe.c,$(wildcard firmware/port/an505/ns_*.c)) $(FW_MPS2)/lan9118.c $(FW_MPS2)/uart.c
+
 # A new port starts as a copy of it, so it has to compile and link. Its memories are an STM32F7's with 2 MB and 512 kB.
 FW_CC.template    = $(FW_CC.an500)
 FW_AR.template    = $(FW_AR.an500)
@@ -79,6 +104,8 @@ FW_FLAGS.template = $(FW_FLAGS.an500)
 FW_LINK.template  = --crt0=minimal -Wl,--gc-sections,--defsym=__flash=0x08000000,--defsym=__flash_size=0x100000 \
 	-Wl,--defsym=__ram=0x20000000,--defsym=__ram_size=0x80000,--defsym=__stack_size=0x6000
 FW_PORT.template := firmware/port/template/board.c
+# Compiled alike: only the port is its own.
+FW_FROM.template := an500
 
 # --- what is built of each -----------------------------------------------------
 # Libraries mbedtls, lwip, core, vault, net, app and port; app's main.c is only in device.elf.
@@ -92,7 +119,16 @@ FW_MAIN.selftest := firmware/port/selftest.c
 FW_MAIN.device   := firmware/app/main.c
 FW_LIBS.selftest := port mbedtls lwip
 FW_LIBS.device   := app net vault core port mbedtls lwip
-fw_libraries = $(foreach board,$(1),$(FW_LIBS.device:%=$(B)/firmware/$(board)/lib%.a))
+# Boards that have other images, or images of other libraries.
+FW_IMAGES.an505-secure := secure
+FW_MAIN.secure         := firmware/port/an505/s_main.c
+FW_LIBS.secure         := vault core port mbedtls
+FW_IMAGES.an505        := device probe
+FW_MAIN.probe          := firmware/port/an505/ns_probe.c
+FW_LIBS.probe          := port core mbedtls
+FW_LIBS.device.an505   := $(filter-out vault,$(FW_LIBS.device))
+fw_images_of = $(or $(FW_IMAGES.$(1)),$(FW_IMAGES))
+fw_libraries = $(foreach board,$(1),$(foreach image,$(call fw_images_of,$(board)),$(call fw_libs,$(board),$(image))))
 
 # RSA-PSS goes past mbedTLS's table of a key's functions: firmware/net/signer.c.
 FW_WRAP := -Wl,--wrap=mbedtls_pk_sign_ext
@@ -105,9 +141,14 @@ $(B)/firmware/$(1)/lib$(2).a: $(3)
 	$(Q)rm -f $$@ && $$(FW_AR.$(1)) rc $$@ $$^
 endef
 
+# fw_of BOARD LIBRARY
+fw_of = $(B)/firmware/$(if $(filter port,$(2)),$(1),$(or $(FW_FROM.$(1)),$(1)))/lib$(2).a
+# fw_libs BOARD IMAGE
+fw_libs = $(foreach library,$(or $(FW_LIBS.$(2).$(1)),$(FW_LIBS.$(2))),$(call fw_of,$(1),$(library)))
+
 # fw_image BOARD IMAGE
 define fw_image
-$(B)/firmware/$(1)/$(2).elf: $(B)/firmware/$(1)/ours/$(FW_MAIN.$(2):.c=.o) $(FW_LIBS.$(2):%=$(B)/firmware/$(1)/lib%.a)
+$(B)/firmware/$(1)/$(2).elf: $(B)/firmware/$(1)/ours/$(FW_MAIN.$(2):.c=.o) $(call fw_libs,$(1),$(2))
 	$$(call say,LD,$$@)
 	$(Q)$$(FW_CC.$(1)) $$(FW_FLAGS.$(1)) $(FW_WRAP) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(FW_LINK.$(1))
 endef
@@ -138,18 +179,25 @@ $(call fw_lib,$(1),port,$(patsubst %.c,$(B)/firmware/$(1)/ours/%.o,$(FW_BIND) fi
 $(foreach part,$(FW_PARTS),$(call fw_lib,$(1),$(part),$(patsubst %.c,$(B)/firmware/$(1)/ours/%.o,$(FW_SRC.$(part))))
 
 )
-$(foreach image,$(FW_IMAGES),$(call fw_image,$(1),$(image))
+$(foreach image,$(call fw_images_of,$(1)),$(call fw_image,$(1),$(image))
 
 )
 endef
 
 $(foreach board,$(FW_BOARDS) template,$(eval $(call fw_board,$(board))))
-fw_images = $(foreach board,$(1),$(FW_IMAGES:%=$(B)/firmware/$(board)/%.elf))
+fw_images = $(foreach board,$(1),$(patsubst %,$(B)/firmware/$(board)/%.elf,$(call fw_images_of,$(board))))
+$(call fw_images,an505): $(B)/firmware/an505-secure/secure.elf
+$(B)/firmware/an505-secure/secure.elf: $(B)/firmware/an505-secure/secure.ld
+$(B)/firmware/an505-secure/secure.ld: firmware/port/an505/sg.ld firmware/firmware.mk
+	@mkdir -p $(@D)
+	$(Q)$(FW_CC.an505-secure) $(FW_FLAGS.an505-secure) -nostdlib -Wl,--verbose -o /dev/null 2>/dev/null | \
+		sed -n -e '/^=====/,/^=====/{//d;p}' -e '/\.toc :/,/:text/{/:text/r $<' -e '}' >$@
 firmware-build: $(call fw_libraries,$(FW_BOARDS)) $(call fw_images,$(FW_BOARDS)) $(B)/mtls-device
 firmware-template-build: $(call fw_images,template)
 
 include tests/firmware/vault/vault.mk
-firmware-check-binaries: firmware-build firmware-template-build $(B)/tests/mtls-server $(B)/tests/vault
+firmware-check-binaries: $(call fw_libraries,host) $(call fw_images,host an500 an505 template) $(B)/mtls-device $(B)/tests/mtls-server \
+	$(B)/tests/vault
 check-binaries: firmware-check-binaries
 
 # The emulated device on the user's desk; it looks for firmware/BOARD/device.elf beside itself.
@@ -161,7 +209,7 @@ $(B)/mtls-device: $(call exe,$(FW_TOOL))
 # What runs on the emulated boards only is not for clang on this machine.
 tidy: firmware-tidy
 firmware-tidy:
-	clang-tidy --quiet $(filter-out firmware/port/mps2/%,$(filter firmware/%.c,$(SOURCES))) -- -std=c11 $(FW_CONFIG) $(FW_INCLUDES) \
+	clang-tidy --quiet $(filter-out firmware/port/mps2/% firmware/port/an505/%,$(filter firmware/%.c,$(SOURCES))) -- -std=c11 $(FW_CONFIG) $(FW_INCLUDES) \
 		-D_GNU_SOURCE -DMTLS_VERSION='"$(VERSION)"'
 
 -include $(shell find $(B)/firmware -name '*.d' 2>/dev/null)

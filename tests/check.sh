@@ -54,10 +54,12 @@ corpora() {
 
 # The vault; the device on this machine, whole; the same in QEMU, the main things.
 firmware() {
-	local main='*/@(p256_tls1[23]|rsa_tls1[23]|not_asked|removed|no_ca|wrong_name|wrong_ca|unlisted_host|verbs)'
+	local main='*/@(p256_tls1[23]|rsa_tls1[23]|not_asked|removed|no_ca|wrong_name|wrong_ca|unlisted_host|verbs|power_cuts|power_search)'
 	part vault unit "$BUILD/tests/vault"
 	part device-host env BOARD=host tests/e2e/run tests/firmware/net/*.sh
 	part device-an500 env BOARD=an500 tests/e2e/run -k "$main" tests/firmware/net/*.sh
+	part device-an505 env BOARD=an505 tests/e2e/run -k "$main" tests/firmware/net/*.sh
+	part trustzone tests/e2e/run tests/firmware/an505.sh
 }
 
 # Where the sources cannot be had it is not built; fetch.sh has said why.

@@ -6,11 +6,7 @@
 #include "firmware/net/signer.h"
 
 #include <mbedtls/sha256.h>
-#include <mbedtls/ssl.h>
 #include <psa/crypto.h>
-
-#define ENTRY 5   /* bytes that TLS 1.3 adds to each certificate, RFC 8446 4.4.2; TLS 1.2 adds 3 */
-#define FRAME 128 /* and to all of them, with room for a record's own */
 
 static struct shared now;
 
@@ -23,16 +19,6 @@ struct shared *shared(void)
 static int parse(mbedtls_x509_crt *chain, struct mtls_bytes text)
 {
 	return text.n ? mbedtls_x509_crt_parse(chain, text.p, text.n + 1) : -1;
-}
-
-/* mbedTLS sends the chain in one piece, and would end the handshake where it cannot. */
-static bool fits(const mbedtls_x509_crt *chain)
-{
-	size_t n = FRAME;
-
-	for (; chain; chain = chain->next)
-		n += chain->raw.len + ENTRY;
-	return n <= MBEDTLS_SSL_OUT_CONTENT_LEN;
 }
 
 static void print_sha256(const mbedtls_x509_crt *leaf, char text[65])
@@ -70,10 +56,6 @@ static void load_credential(void)
 	ret = parse(&now.chain, vault_file(VAULT_CERT));
 	if (ret != 0) {
 		refuse(ret == MBEDTLS_ERR_X509_ALLOC_FAILED ? MTLS_UNREADABLE : MTLS_CERTIFICATE_MALFORMED, VAULT_CERT);
-		return;
-	}
-	if (!fits(&now.chain)) {
-		refuse(MTLS_TOO_LARGE, VAULT_CERT);
 		return;
 	}
 	if (!signer_setup(&now.key)) {

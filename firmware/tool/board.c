@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Starts an emulated device: as a program of this machine (host) or in QEMU (an500). Its network ends at one port of
- * this machine's loopback, which it sees as 10.0.2.100, and its serial line here. It dies with us.
+ * Starts an emulated device: as a program of this machine (host) or in QEMU (an500, an505). Its network ends at one
+ * port of this machine's loopback, which it sees as 10.0.2.100, and its serial line here. It dies with us.
  */
 #include "firmware/tool/tool.h"
 
@@ -55,11 +55,11 @@ static void host_command(struct command *c, const char *elf, const struct image 
  * guestfwd's own connection is made when QEMU starts, and only once; a command is started for each of the device's. It
  * is this program, under a name without anything that QEMU or a shell would take for its own.
  */
-static void an500_command(struct command *c, const char *elf, const struct image *image, uint16_t port)
+static void qemu_command(struct command *c, const char *machine, const struct image *image, uint16_t port)
 {
 	add(c, "qemu-system-arm");
 	add(c, "-machine");
-	add(c, "mps2-an500,memory-backend=flash");
+	add(c, "%s,memory-backend=flash", machine);
 	add(c, "-object");
 	add(c, "memory-backend-file,id=flash,size=16M,share=on,mem-path=%s", image->flash_path);
 	add(c, "-nodefaults");
@@ -77,14 +77,46 @@ static void an500_command(struct command *c, const char *elf, const struct image
 		    (int)getpid(), port);
 	else
 		add(c, "user,id=net,restrict=on");
+}
+
+static void an500_command(struct command *c, const char *elf, const struct image *image, uint16_t port)
+{
+	qemu_command(c, "mps2-an500", image, port);
 	add(c, "-kernel");
 	add(c, "%s", elf);
+}
+
+/* QEMU's options end at a comma; two are one of the value's. */
+static void add_loader(struct command *c, const char *path)
+{
+	char value[2 * PATH_MAX + 128];
+	size_t n = 0;
+
+	for (; *path && n < sizeof(value) - 2; path++) {
+		value[n++] = *path;
+		if (*path == ',')
+			value[n++] = ',';
+	}
+	value[n] = '\0';
+	add(c, "-device");
+	add(c, "loader,file=%s", value);
+}
+
+/* The secure image is the kernel; it starts the other one, which is elf. */
+static void an505_command(struct command *c, const char *elf, const struct image *image, uint16_t port)
+{
+	int folder = (int)(strrchr(elf, '/') - elf);
+
+	qemu_command(c, "mps2-an505", image, port);
+	add(c, "-kernel");
+	add(c, "%.*s-secure/secure.elf", folder, elf);
+	add_loader(c, elf);
 }
 
 static const struct {
 	const char *name;
 	void (*command)(struct command *, const char *elf, const struct image *, uint16_t port);
-} boards[] = {{"host", host_command}, {"an500", an500_command}};
+} boards[] = {{"host", host_command}, {"an500", an500_command}, {"an505", an505_command}};
 
 #define N_BOARDS (sizeof(boards) / sizeof(boards[0]))
 

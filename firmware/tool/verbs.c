@@ -157,7 +157,7 @@ static bool send_file(struct device *d, const char *name, const struct file *f)
 
 /* What the boot after an upload made of it. */
 struct outcome {
-	char state[128], subject[600], refused[600], warning[600]; /* the last two: empty, or the last of them */
+	char state[128], subject[600], refused[600], warning[600]; /* the last two: empty, or the first of them */
 };
 
 static void take_outcome(void *ctx, const char *line)
@@ -173,7 +173,7 @@ static void take_outcome(void *ctx, const char *line)
 	line += 9;
 	if (strncmp(line, STATUS_REFUSED, sizeof(STATUS_REFUSED) - 1) == 0)
 		snprintf(o->refused, sizeof(o->refused), "%s", line);
-	else
+	else if (!o->warning[0])
 		snprintf(o->warning, sizeof(o->warning), "%s", line);
 }
 

@@ -12,7 +12,11 @@
 
 #include <mbedtls/platform.h>
 #include <mbedtls/platform_util.h>
+#include <mbedtls/ssl.h>
 #include <mbedtls/x509_crt.h>
+
+#define ENTRY 5   /* bytes that TLS 1.3 adds to each certificate, RFC 8446 4.4.2; TLS 1.2 adds 3 */
+#define FRAME 128 /* and to all of them, with room for a record's own */
 
 /* mbedTLS's sums of a high-level and a low-level error. */
 #define HIGH(ret) (-(-(ret) & ~0x7f))
@@ -70,11 +74,13 @@ static int decode(struct mtls_bytes block, struct vault_heap *der)
 	return ret;
 }
 
-/* What mbedTLS says of a certificate that is well formed, but not for it. NULL: it is not well formed. */
-static const char *not_for_us(int ret)
+/*
+ * What mbedTLS says of a certificate that is well formed, but not for it; NULL: nothing. *surely: it cannot be that it
+ * had no memory and does not tell.
+ */
+static const char *not_for_us(int ret, bool *surely)
 {
-	if (ret == MBEDTLS_ERR_PK_INVALID_PUBKEY) /* alone: it is no error of its DER */
-		return " has a public key that this device cannot use (RSA: at most 4096 bits)";
+	*surely = true;
 	switch (HIGH(ret)) {
 	case MBEDTLS_ERR_PK_UNKNOWN_PK_ALG:
 		return " has a kind of key that this device does not know";
@@ -85,8 +91,12 @@ static const char *not_for_us(int ret)
 	case MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE:
 		return " has a critical extension that this device does not know";
 	default:
-		return NULL;
+		*surely = false;
 	}
+	/* Alone it is no error of the key's DER. */
+	return ret == MBEDTLS_ERR_PK_INVALID_PUBKEY
+		       ? " has a public key that this device cannot use (RSA: at most 4096 bits)"
+		       : NULL;
 }
 
 static int parse(struct mtls_bytes block, mbedtls_x509_crt *crt)
@@ -103,25 +113,33 @@ static int parse(struct mtls_bytes block, mbedtls_x509_crt *crt)
 
 /* --- the chain ------------------------------------------------------------------------------------ */
 
+/* mbedTLS sends the chain in one piece, and would end the handshake where it cannot. */
 static enum mtls_reason read_chain(struct load *l)
 {
+	size_t size = FRAME;
+	const char *why;
+	bool surely;
 	int ret;
 
 	for (size_t i = 0; i < l->blocks->n_certs; i++) {
 		mbedtls_x509_crt_init(&l->other);
 		ret = parse(l->blocks->cert[i], i == 0 ? &l->leaf : &l->other);
+		size += ENTRY + (i == 0 ? l->leaf.raw.len : l->other.raw.len);
 		mbedtls_x509_crt_free(&l->other);
 		if (ret == 0)
 			continue;
 		if (vault_no_memory(ret))
 			return fail(l->error, MTLS_UNREADABLE, MTLS_CERT, "out of memory");
-		if (!not_for_us(ret))
+		why = not_for_us(ret, &surely);
+		if (!why)
 			return fail_number(l->error, MTLS_CERTIFICATE_MALFORMED, MTLS_CERT, "certificate ", i + 1, "");
 		if (!l->unsupported) {
 			l->unsupported = i + 1;
-			l->why = not_for_us(ret);
+			l->why = why;
 		}
 	}
+	if (size > MBEDTLS_SSL_OUT_CONTENT_LEN)
+		return fail(l->error, MTLS_TOO_LARGE, MTLS_CERT, "the chain is longer than this device can send");
 	return MTLS_USABLE;
 }
 
@@ -214,21 +232,22 @@ bool vault_certificates_only(unsigned char *text, size_t *n)
 	struct vault_heap der;
 	struct mtls_pem pem;
 	size_t at = 0, to = 0, end;
+	bool surely;
 	int ret;
 
 	while (mtls_pem_next((struct mtls_bytes){text, *n}, &at, &pem)) {
 		if (!is_certificate(pem.label))
 			continue;
-		if (decode(pem.whole, &der) != 0)
-			return false;
-		ret = look_at(&der);
+		ret = decode(pem.whole, &der);
+		if (ret == 0)
+			ret = look_at(&der);
 		end = (size_t)(pem.whole.p - text) + pem.whole.n;
 		if (ret == 0 && to)
 			text[to++] = '\n';
 		if (ret == 0)
 			to += vault_block_encode("CERTIFICATE", (struct mtls_bytes){der.p, der.n}, text + to, end - to);
 		vault_heap_free(&der);
-		if (vault_no_memory(ret))
+		if (ret != 0 && (!not_for_us(ret, &surely) || !surely))
 			return false;
 	}
 	mbedtls_platform_zeroize(text + to, *n - to);
@@ -239,8 +258,9 @@ bool vault_certificates_only(unsigned char *text, size_t *n)
 enum mtls_reason vault_check_cas(struct mtls_bytes text, struct mtls_error *error)
 {
 	static const char name[] = "ca_certs.pem: certificate ";
-	const char *why = NULL;
+	const char *said, *why = NULL;
 	size_t at = 0, number = 0, usable = 0;
+	bool surely = true;
 	struct vault_heap der;
 	struct mtls_pem pem;
 	int ret;
@@ -253,12 +273,16 @@ enum mtls_reason vault_check_cas(struct mtls_bytes text, struct mtls_error *erro
 		if (ret == 0)
 			ret = look_at(&der);
 		vault_heap_free(&der);
+		usable += ret == 0;
+		if (ret == 0)
+			continue;
 		if (vault_no_memory(ret))
 			return fail(error, MTLS_UNREADABLE, MTLS_NOTHING, "ca_certs.pem: out of memory");
-		why = ret == 0 ? why : not_for_us(ret);
-		if (ret != 0 && !why)
-			return fail_number(error, MTLS_CERTIFICATE_MALFORMED, MTLS_NOTHING, name, number, "");
-		usable += ret == 0;
+		said = not_for_us(ret, &surely);
+		if (!said || !surely)
+			return fail_number(error, MTLS_CERTIFICATE_MALFORMED, MTLS_NOTHING, name, number,
+					   said ? said : "");
+		why = said;
 	}
 	if (usable)
 		return fail(error, MTLS_USABLE, MTLS_NOTHING, NULL);

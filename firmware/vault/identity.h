@@ -21,11 +21,14 @@ extern const struct mtls_parser vault_parser;
 /*
  * Leaves of a PEM text of *n bytes only the certificates that mbedTLS can use, each in a block of its own and with a
  * line end between two: a private key among them must not be kept with what is no secret. What is behind them is wiped.
- * false: one cannot be decoded, or there is no memory; the text is worth nothing then.
+ * false: one is damaged, or there is no memory; the text is worth nothing then.
  */
 bool vault_certificates_only(unsigned char *text, size_t *n);
 
-/* MTLS_USABLE, or why this text is no list of CAs: at least one certificate that mbedTLS can use, and none damaged. */
+/*
+ * MTLS_USABLE, or why this text is no list of CAs: at least one certificate that mbedTLS can use, and none damaged or
+ * with more than 4096 bits of RSA.
+ */
 enum mtls_reason vault_check_cas(struct mtls_bytes text, struct mtls_error *);
 
 #endif

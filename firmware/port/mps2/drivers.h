@@ -26,13 +26,13 @@ void psram_open(struct board_flash *, uintptr_t base);
 /* hz: of the processor. From here on ticks_ms counts. systick.c */
 void ticks_start(uint32_t hz);
 uint64_t ticks_ms(void);
-/* Sleeps until the next tick, or until one of these interrupts (bit n: number n, 0 to 31) is pending; none is taken. */
-void ticks_wait(uint32_t interrupts);
+/* Sleeps until the next tick, or until one of these interrupts (bit n: number n, 0 to 63) is pending; none is taken. */
+void ticks_wait(uint64_t interrupts);
 /*
  * Time of day, entropy and the device's key come from the emulator's host. otp: file of the key. interrupts: what ends
  * idling, as in ticks_wait. semihost.c
  */
-void semihost_open(struct board_system *, const char *otp, uint32_t interrupts);
+void semihost_open(struct board_system *, const char *otp, uint64_t interrupts);
 /* A line on the emulator's console, and the end. */
 void semihost_say(const char *text);
 _Noreturn void semihost_exit(int status);

@@ -9,7 +9,7 @@
 #include <semihost.h>
 
 static const char *fuses;
-static uint32_t wakes;
+static uint64_t wakes;
 
 /* n bytes from the start of a file; ends: and it has no more. */
 static bool take(const char *path, void *to, size_t n, bool ends)
@@ -62,7 +62,7 @@ static void system_idle(void *ctx, uint32_t ms)
 		ticks_wait(wakes);
 }
 
-void semihost_open(struct board_system *system, const char *otp, uint32_t interrupts)
+void semihost_open(struct board_system *system, const char *otp, uint64_t interrupts)
 {
 	fuses = otp;
 	wakes = interrupts;

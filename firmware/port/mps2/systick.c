@@ -40,14 +40,20 @@ uint64_t ticks_ms(void)
 	return (uint64_t)h << 32 | l;
 }
 
+static void nvic(uintptr_t offset, uint64_t interrupts)
+{
+	*mps2_register(NVIC, offset) = (uint32_t)interrupts;
+	*mps2_register(NVIC, offset + 4) = (uint32_t)(interrupts >> 32);
+}
+
 /* A masked interrupt ends WFI and is not taken: nothing but the tick needs a handler, or a vector. */
-void ticks_wait(uint32_t interrupts)
+void ticks_wait(uint64_t interrupts)
 {
 	__asm__ volatile("cpsid i" ::: "memory");
-	*mps2_register(NVIC, ISER) = interrupts;
+	nvic(ISER, interrupts);
 	__asm__ volatile("dsb\n\twfi" ::: "memory");
-	*mps2_register(NVIC, ICER) = interrupts;
-	*mps2_register(NVIC, ICPR) = interrupts;
+	nvic(ICER, interrupts);
+	nvic(ICPR, interrupts);
 	__asm__ volatile("dsb\n\tisb\n\tcpsie i" ::: "memory");
 }
 

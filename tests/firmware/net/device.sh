@@ -89,6 +89,22 @@ for version in tls12 tls13; do
 	eval "test_rsa_$version() { presents $version device-rsa; }"
 done
 
+# More than TLS could send at once: refused, and the old credential stays.
+test_too_long_chain() {
+	given device
+	cat "$PKI/device/client_cert.pem" >client_cert.pem
+	for _ in {1..25}; do
+		openssl x509 -in "$PKI/intermediate.pem"
+	done >>client_cert.pem
+	attempt device upload client_cert.pem
+	expect_rc 1
+	expect_text err 'the chain is longer than this device can send'
+	server_use tls13
+	attempt get
+	expect_rc 0
+	expect_seen subject=CN=device chain=2 result=ok
+}
+
 test_deep_chain() {
 	given device-deep
 	server_use tls13

@@ -24,14 +24,27 @@ static void stop(void)
 	device_free(&device);
 }
 
+/* Every byte of every file that is kept: of certificates all but the last line end. */
+static bool is_whole(enum which which)
+{
+	const struct credential *c = &credentials[which];
+	struct mtls_bytes chain = c->cert.b, ca = c->ca.b;
+
+	chain.n--;
+	ca.n--;
+	return device_status().reason == MTLS_USABLE && mtls_bytes_equal(vault_file(VAULT_CERT), chain) &&
+	       mtls_bytes_equal(vault_file(VAULT_CA), ca) &&
+	       mtls_bytes_equal(vault_file(VAULT_CONF), mtls_bytes_of(CONF)) && device_is(c->key);
+}
+
 static bool is_old(void)
 {
-	return device_status().reason == MTLS_USABLE && device_is(credentials[OLD].key);
+	return is_whole(OLD);
 }
 
 static bool is_new(void)
 {
-	return device_status().reason == MTLS_USABLE && device_is(credentials[NEW].key);
+	return is_whole(NEW);
 }
 
 static void ck_heals(void)

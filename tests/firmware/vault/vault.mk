@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The vault's tests: build/tests/vault, under AddressSanitizer and UBSan, with the device's own mbedTLS and its own
-# configuration. To be included behind firmware/firmware.mk, of which it has MBEDTLS, FW_OURS and FW_THEIRS; or by hand:
-#   make -f Makefile -f tests/firmware/vault/vault.mk -j2 build/tests/vault && build/tests/vault
+# configuration. Included behind firmware/firmware.mk, of which it has MBEDTLS, FW_OURS and FW_THEIRS.
+#   make -j2 build/tests/vault && build/tests/vault        VAULT_ALL=1: all cuts; VAULT_SEED=N: as in another run
+#   make -j2 fuzz-vault FUZZ_SECONDS=60
 ifneq ($(MBEDTLS),)
 
 VAULT_TESTS := $(wildcard tests/firmware/vault/*.c)
