@@ -44,6 +44,17 @@ START_TEST(too_long_together)
 }
 END_TEST
 
+/* So many of this block, with room between them. */
+static void fill(unsigned char *big, const struct text *block, size_t number)
+{
+	size_t step = VAULT_FILE_MAX / number;
+
+	ck_assert_uint_lt(block->b.n, step);
+	memset(big, '\n', VAULT_FILE_MAX);
+	for (size_t i = 0; i < number; i++)
+		memcpy(big + i * step, block->b.p, block->b.n);
+}
+
 START_TEST(the_longest_that_fit)
 {
 	static struct text block;
@@ -53,11 +64,7 @@ START_TEST(the_longest_that_fit)
 
 	block.b.n = 0;
 	add_certificate(&block, certificate_of(credentials[NEW].key, "one of many"));
-	memset(big, '\n', VAULT_FILE_MAX);
-	for (int i = 0; i < 32; i++, n += block.b.n + 900)
-		memcpy(big + n, block.b.p, block.b.n);
-	ck_assert_uint_lt(n, VAULT_FILE_MAX);
-	n = 0;
+	fill(big, &block, 16);
 	memset(cas, '\n', VAULT_FILE_MAX);
 	for (; n + block.b.n < 54000; n += block.b.n)
 		memcpy(cas + n, block.b.p, block.b.n);
@@ -65,10 +72,14 @@ START_TEST(the_longest_that_fit)
 	u.file[VAULT_CA] = (struct mtls_bytes){cas, 54000};
 	ck_taken(&u, MTLS_USABLE);
 	ck_assert(device_is(credentials[NEW].key));
-	ck_assert_uint_eq(vault_file(VAULT_CERT).n, 32 * block.b.n - 1);
+	ck_assert_uint_eq(vault_file(VAULT_CERT).n, 16 * block.b.n - 1);
 	ck_assert_uint_eq(vault_file(VAULT_CA).n, n - 1);
 	ck_assert_mem_eq(vault_file(VAULT_CA).p, cas, n - 1);
-	memcpy(big + VAULT_FILE_MAX - 1000, block.b.p, block.b.n);
+	fill(big, &block, 32);
+	ck_install(&device, &u);
+	ck_assert_int_eq(device_status().upload.reason, MTLS_TOO_LARGE);
+	ck_assert_str_eq(device_status().upload.detail, "the chain is longer than this device can send");
+	fill(big, &block, 33);
 	ck_install(&device, &u);
 	ck_assert_int_eq(device_status().upload.reason, MTLS_TOO_LARGE);
 	ck_assert_str_eq(device_status().upload.detail, "33 certificates");
