@@ -195,6 +195,7 @@ check-all:
 	$(Q)packaging/deps.sh build demo check firmware check-all
 	$(Q)firmware/fetch.sh >/dev/null || [ $$? = 77 ]
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) check-binaries OPENSSL11="$$(packaging/debian.sh openssl-1.1.1)"
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) SAN=address,undefined firmware-build
 	$(Q)BUILD=$(B) CC='$(CC)' FUZZ='$(FUZZ)' tests/check.sh all
 
 distributions:

@@ -62,6 +62,16 @@ firmware() {
 	part trustzone tests/e2e/run tests/firmware/an505.sh
 }
 
+# All of it on all boards, more kills, and the device under sanitizers.
+firmware_all() {
+	part vault unit "$BUILD/tests/vault"
+	part device-host env BOARD=host tests/e2e/run tests/firmware/net/*.sh
+	part device-an500 env BOARD=an500 LONG=1 tests/e2e/run tests/firmware/net/*.sh
+	part device-an505 env BOARD=an505 tests/e2e/run tests/firmware/net/*.sh
+	part trustzone tests/e2e/run tests/firmware/an505.sh
+	part device-sanitized env BOARD=host SAN=address,undefined DEVICE="$(realpath -m "$BUILD/san/mtls-device")" tests/e2e/run -k '*/!(power_cuts)' tests/firmware/net/*.sh
+}
+
 # Where the sources cannot be had it is not built; fetch.sh has said why.
 no_firmware() {
 	echo "skip firmware: it is not built"
@@ -85,7 +95,9 @@ firmware) ;;
 	exit 64
 	;;
 esac
-if [ -x "$BUILD/mtls-device" ]; then
+if [ -x "$BUILD/mtls-device" ] && [ "${1-}" = all ]; then
+	firmware_all
+elif [ -x "$BUILD/mtls-device" ]; then
 	firmware
 else
 	part firmware no_firmware

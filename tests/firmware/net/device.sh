@@ -5,6 +5,7 @@
 # asserted at the server; what it withheld has the reason's word in its log. BOARD names the board (host), DEVICE is
 # mtls-device, beside which the firmware is, and SAN tells the sanitizers that it was built with.
 
+deadline=120
 board=${BOARD:-host}
 tool=${DEVICE:-$BUILD/mtls-device}
 
@@ -88,6 +89,29 @@ for version in tls12 tls13; do
 	eval "test_p384_$version() { presents $version device-p384; }"
 	eval "test_rsa_$version() { presents $version device-rsa; }"
 done
+
+# Each form of key that openssl writes: at work in both versions, or refused with a sentence.
+test_encodings() {
+	local folder version read=0
+	for folder in "$PKI"/key/*; do
+		echo "${folder##*/}"
+		if [[ $folder == *scrypt* ]]; then
+			attempt device upload "$folder"
+			expect_rc 1
+			expect_text err 'encrypted with scrypt; this device reads PBKDF2'
+			continue
+		fi
+		given "key/${folder##*/}"
+		for version in tls12 tls13; do
+			server_use $version
+			attempt get
+			expect_rc 0
+			expect_seen chain=2 verify=ok result=ok
+		done
+		read=$((read + 1))
+	done
+	[ $read -ge 16 ] || fail "pki.sh makes only $read keys that are read"
+}
 
 # More than TLS could send at once: refused, and the old credential stays.
 test_too_long_chain() {
