@@ -7,6 +7,7 @@
  */
 #include "core/credential.h"
 #include "core/pem.h"
+#include "core/text.h"
 
 struct scan {
 	const struct mtls_files *in;
@@ -14,32 +15,7 @@ struct scan {
 	struct mtls_error *error;
 };
 
-struct text {
-	char s[sizeof(((struct mtls_error *)0)->detail)];
-	size_t n;
-};
-
 static const struct mtls_bytes NOTHING = {NULL, 0};
-
-static void put(struct text *t, const char *s)
-{
-	for (; *s && t->n < sizeof(t->s) - 1; s++)
-		t->s[t->n++] = *s;
-	t->s[t->n] = '\0';
-}
-
-static void put_number(struct text *t, size_t number)
-{
-	char digits[3 * sizeof(number) + 1];
-	size_t i = sizeof(digits) - 1;
-
-	digits[i] = '\0';
-	do {
-		digits[--i] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number);
-	put(t, digits + i);
-}
 
 static enum mtls_reason fail(struct scan *s, enum mtls_reason reason, enum mtls_part part, const char *detail)
 {
@@ -49,11 +25,11 @@ static enum mtls_reason fail(struct scan *s, enum mtls_reason reason, enum mtls_
 static enum mtls_reason fail_block(struct scan *s, enum mtls_reason reason, enum mtls_part part, size_t number,
 				   const char *fact)
 {
-	struct text t = {.n = 0};
+	struct mtls_text t = {.n = 0};
 
-	put(&t, "block ");
-	put_number(&t, number);
-	put(&t, fact);
+	mtls_text_put(&t, "block ");
+	mtls_text_number(&t, number);
+	mtls_text_put(&t, fact);
 	return fail(s, reason, part, t.s);
 }
 
@@ -162,7 +138,7 @@ static enum mtls_reason check_size(struct scan *s)
 	struct mtls_bytes text = content(s, MTLS_CERT);
 	struct mtls_pem pem;
 	size_t part, at = 0, certificates = 0;
-	struct text t = {.n = 0};
+	struct mtls_text t = {.n = 0};
 
 	for (part = 0; part < MTLS_FILES; part++)
 		if (content(s, part).n > MTLS_FILE_MAX)
@@ -173,8 +149,8 @@ static enum mtls_reason check_size(struct scan *s)
 		certificates += is_certificate(pem.label);
 	if (certificates <= MTLS_CHAIN_MAX)
 		return MTLS_USABLE;
-	put_number(&t, certificates);
-	put(&t, " certificates");
+	mtls_text_number(&t, certificates);
+	mtls_text_put(&t, " certificates");
 	return fail(s, MTLS_TOO_LARGE, MTLS_CERT, t.s);
 }
 

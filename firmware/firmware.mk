@@ -201,7 +201,7 @@ firmware-check-binaries: $(call fw_libraries,host) $(call fw_images,host an500 a
 check-binaries: firmware-check-binaries
 
 # The emulated device on the user's desk; it looks for firmware/BOARD/device.elf beside itself.
-FW_TOOL := $(wildcard firmware/tool/*.c)
+FW_TOOL := $(wildcard firmware/tool/*.c) firmware/port/host/fresh.c
 $(B)/mtls-device: $(call exe,$(FW_TOOL))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^

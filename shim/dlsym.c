@@ -7,7 +7,6 @@
 #include "shim/dlsym.h"
 
 #include "shim/dl.h"
-#include "shim/shim.h"
 
 #ifdef MTLS_DLSYM
 

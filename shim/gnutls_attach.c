@@ -9,7 +9,6 @@
 
 #include "shim/cancel.h"
 #include "shim/log.h"
-#include "shim/shim.h"
 
 #include <errno.h>
 

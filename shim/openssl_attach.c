@@ -7,7 +7,6 @@
 #include "shim/openssl.h"
 
 #include "shim/log.h"
-#include "shim/shim.h"
 
 #include <errno.h>
 #include <stdlib.h>

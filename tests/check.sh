@@ -52,24 +52,23 @@ corpora() {
 	[ $bad = 0 ]
 }
 
-# The vault; the device on this machine, whole; the same in QEMU, the main things.
-firmware() {
-	local main='*/@(p256_tls1[23]|rsa_tls1[23]|not_asked|removed|no_ca|wrong_name|wrong_ca|unlisted_host|verbs|power_cuts|power_search)'
-	part vault unit "$BUILD/tests/vault"
-	part device-host env BOARD=host tests/e2e/run tests/firmware/net/*.sh
-	part device-an500 env BOARD=an500 tests/e2e/run -k "$main" tests/firmware/net/*.sh
-	part device-an505 env BOARD=an505 tests/e2e/run -k "$main" tests/firmware/net/*.sh
-	part trustzone tests/e2e/run tests/firmware/an505.sh
+device() { # NAME PATTERN VARIABLE=VALUE...
+	part "device-$1" env "${@:3}" tests/e2e/run -k "$2" tests/firmware/net/*.sh
 }
 
-# All of it on all boards, more kills, and the device under sanitizers.
-firmware_all() {
+# The vault; the device on this machine, whole; the same in QEMU, the main things. With all: whole there too, more kills,
+# and the device under sanitizers.
+firmware() {
+	local main='*/@(p256_tls1[23]|rsa_tls1[23]|not_asked|removed|no_ca|wrong_name|wrong_ca|unlisted_host|verbs|power_cuts|power_search)'
+	local long=
+	[ "$what" != all ] || main='*' long=1
 	part vault unit "$BUILD/tests/vault"
-	part device-host env BOARD=host tests/e2e/run tests/firmware/net/*.sh
-	part device-an500 env BOARD=an500 LONG=1 tests/e2e/run tests/firmware/net/*.sh
-	part device-an505 env BOARD=an505 tests/e2e/run tests/firmware/net/*.sh
+	device host '*' BOARD=host
+	device an500 "$main" BOARD=an500 LONG=$long
+	device an505 "$main" BOARD=an505
 	part trustzone tests/e2e/run tests/firmware/an505.sh
-	part device-sanitized env BOARD=host SAN=address,undefined DEVICE="$(realpath -m "$BUILD/san/mtls-device")" tests/e2e/run -k '*/!(power_cuts)' tests/firmware/net/*.sh
+	[ "$what" != all ] || device sanitized '*/!(power_cuts)' BOARD=host SAN=address,undefined \
+		DEVICE="$(realpath -m "$BUILD/san/mtls-device")"
 }
 
 # Where the sources cannot be had it is not built; fetch.sh has said why.
@@ -82,7 +81,8 @@ no_firmware() {
 	fi
 }
 
-case ${1-} in
+what=${1-}
+case $what in
 '' | all)
 	part gates tests/gates.sh
 	part unit unit "$BUILD/tests/unit"
@@ -95,14 +95,12 @@ firmware) ;;
 	exit 64
 	;;
 esac
-if [ -x "$BUILD/mtls-device" ] && [ "${1-}" = all ]; then
-	firmware_all
-elif [ -x "$BUILD/mtls-device" ]; then
+if [ -x "$BUILD/mtls-device" ]; then
 	firmware
 else
 	part firmware no_firmware
 fi
-[ "${1:-}" = all ] && part long tests/all/run
+[ "$what" = all ] && part long tests/all/run
 
 if [ $skipped -gt 0 ]; then
 	echo "$passed passed, $failed failed, $skipped skipped"

@@ -14,11 +14,6 @@
 
 #include <string.h>
 
-/* SignatureScheme, RFC 8446 4.2.3: the high byte of the first two is the hash, the low byte of the last. */
-#define PKCS1(hash) ((uint16_t)((hash) << 8 | 1))
-#define ECDSA(hash) ((uint16_t)((hash) << 8 | 3))
-#define PSS(hash)   ((uint16_t)(0x0800 | (hash)))
-
 typedef int sign_ext(mbedtls_pk_type_t, mbedtls_pk_context *, mbedtls_md_type_t, const unsigned char *, size_t,
 		     unsigned char *, size_t, size_t *, int (*)(void *, unsigned char *, size_t), void *);
 sign_ext __wrap_mbedtls_pk_sign_ext, __real_mbedtls_pk_sign_ext;
@@ -38,12 +33,20 @@ static unsigned hash_of(mbedtls_md_type_t md)
 	}
 }
 
-static int sign(uint16_t scheme, const unsigned char *hash, size_t n, unsigned char *signature, size_t size,
-		size_t *length)
+enum kind { PKCS1 = 1, ECDSA = 3, PSS = 8 };
+
+/* SignatureScheme, RFC 8446 4.2.3: the hash is the high byte of the first two kinds, and the low byte of the last. */
+static uint16_t scheme_of(enum kind kind, unsigned hash)
+{
+	return (uint16_t)(kind == PSS ? PSS << 8 | hash : hash << 8 | kind);
+}
+
+static int sign(enum kind kind, mbedtls_md_type_t md, const unsigned char *hash, size_t n, unsigned char *signature,
+		size_t size, size_t *length)
 {
 	static uint8_t made[VAULT_SIGNATURE]; /* TLS's buffer may be shorter than the longest */
 
-	if (!vault_signer()->sign(scheme, hash, n, made, length))
+	if (!hash_of(md) || !vault_signer()->sign(scheme_of(kind, hash_of(md)), hash, n, made, length))
 		return MBEDTLS_ERR_PK_FEATURE_UNAVAILABLE;
 	if (*length > size)
 		return MBEDTLS_ERR_PK_BUFFER_TOO_SMALL;
@@ -55,24 +58,16 @@ static int sign_ec(mbedtls_pk_context *pk, mbedtls_md_type_t md, const unsigned 
 		   unsigned char *signature, size_t size, size_t *length,
 		   int (*random)(void *, unsigned char *, size_t), void *random_ctx)
 {
-	(void)pk;
-	(void)random;
-	(void)random_ctx;
-	if (!hash_of(md))
-		return MBEDTLS_ERR_PK_FEATURE_UNAVAILABLE;
-	return sign(ECDSA(hash_of(md)), hash, n, signature, size, length);
+	(void)pk, (void)random, (void)random_ctx;
+	return sign(ECDSA, md, hash, n, signature, size, length);
 }
 
 static int sign_rsa(mbedtls_pk_context *pk, mbedtls_md_type_t md, const unsigned char *hash, size_t n,
 		    unsigned char *signature, size_t size, size_t *length,
 		    int (*random)(void *, unsigned char *, size_t), void *random_ctx)
 {
-	(void)pk;
-	(void)random;
-	(void)random_ctx;
-	if (!hash_of(md))
-		return MBEDTLS_ERR_PK_FEATURE_UNAVAILABLE;
-	return sign(PKCS1(hash_of(md)), hash, n, signature, size, length);
+	(void)pk, (void)random, (void)random_ctx;
+	return sign(PKCS1, md, hash, n, signature, size, length);
 }
 
 static size_t bits(mbedtls_pk_context *pk)
@@ -113,9 +108,7 @@ int __wrap_mbedtls_pk_sign_ext(mbedtls_pk_type_t type, mbedtls_pk_context *pk, m
 {
 	if (pk->MBEDTLS_PRIVATE(pk_info) != &rsa || type != MBEDTLS_PK_RSASSA_PSS)
 		return __real_mbedtls_pk_sign_ext(type, pk, md, hash, n, signature, size, length, random, random_ctx);
-	if (!hash_of(md))
-		return MBEDTLS_ERR_PK_FEATURE_UNAVAILABLE;
-	return sign(PSS(hash_of(md)), hash, n, signature, size, length);
+	return sign(PSS, md, hash, n, signature, size, length);
 }
 
 bool signer_setup(mbedtls_pk_context *key)

@@ -5,6 +5,9 @@
  */
 #include "firmware/tool/tool.h"
 
+#include "firmware/port/host/flash_file.h"
+#include "firmware/port/host/fresh.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,75 +18,32 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FLASH_SIZE ((off_t)16 << 20) /* firmware/port/: all boards have the same */
-#define OTP_SIZE   32                /* BOARD_KEY */
-
-static bool write_all(int fd, const void *data, size_t n)
-{
-	const char *at = data;
-
-	while (n > 0) {
-		ssize_t done = write(fd, at, n);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return false;
-		at += done;
-		n -= (size_t)done;
-	}
-	return true;
-}
-
 static bool fill_flash(int fd)
 {
 	static unsigned char erased[1 << 16];
 
 	memset(erased, 0xff, sizeof(erased));
-	for (off_t at = 0; at < FLASH_SIZE; at += (off_t)sizeof(erased))
-		if (!write_all(fd, erased, sizeof(erased)))
+	for (off_t at = 0; at < (off_t)FLASH_FILE_SIZE; at += (off_t)sizeof(erased))
+		if (!fresh_write(fd, erased, sizeof(erased)))
 			return false;
 	return true;
 }
 
 static bool fill_otp(int fd)
 {
-	unsigned char key[OTP_SIZE];
-	bool done = getrandom(key, sizeof(key), 0) == (ssize_t)sizeof(key) && write_all(fd, key, sizeof(key));
+	unsigned char key[BOARD_KEY];
+	bool done = getrandom(key, sizeof(key), 0) == (ssize_t)sizeof(key) && fresh_write(fd, key, sizeof(key));
 
 	explicit_bzero(key, sizeof(key));
 	return done;
 }
 
-static bool make(const char *path, bool (*fill)(int fd))
-{
-	char *temporary = NULL;
-	bool made;
-	int fd;
-
-	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
-		return false;
-	fd = mkostemp(temporary, O_CLOEXEC);
-	made = fd >= 0 && fill(fd) && fsync(fd) == 0 && (link(temporary, path) == 0 || errno == EEXIST);
-	if (fd >= 0) {
-		int error = errno;
-
-		close(fd);
-		unlink(temporary);
-		errno = error;
-	}
-	free(temporary);
-	return made;
-}
-
 /* Inherited: the device gets them as /proc/self/fd/N. */
 static int open_one(const char *path, int flags, off_t size, bool (*fill)(int fd))
 {
-	int fd = open(path, flags);
+	int fd = fresh_open(path, flags, fill);
 	struct stat st;
 
-	if (fd < 0 && errno == ENOENT && make(path, fill))
-		fd = open(path, flags);
 	if (fd < 0) {
 		tool_fail("%s: %s; name another file with --image", path, strerror(errno));
 		return -1;
@@ -100,7 +60,7 @@ bool image_open(struct image *image, const char *path)
 {
 	char *otp = NULL;
 
-	image->flash = open_one(path, O_RDWR, FLASH_SIZE, fill_flash);
+	image->flash = open_one(path, O_RDWR, (off_t)FLASH_FILE_SIZE, fill_flash);
 	if (image->flash < 0)
 		return false;
 	if (flock(image->flash, LOCK_EX | LOCK_NB) != 0) {
@@ -109,7 +69,7 @@ bool image_open(struct image *image, const char *path)
 	}
 	if (asprintf(&otp, "%s.otp", path) < 0)
 		return false;
-	image->otp = open_one(otp, O_RDONLY, OTP_SIZE, fill_otp);
+	image->otp = open_one(otp, O_RDONLY, BOARD_KEY, fill_otp);
 	free(otp);
 	snprintf(image->flash_path, sizeof(image->flash_path), "/proc/self/fd/%d", image->flash);
 	snprintf(image->otp_path, sizeof(image->otp_path), "/proc/self/fd/%d", image->otp);

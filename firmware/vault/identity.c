@@ -6,7 +6,7 @@
 #include "firmware/vault/identity.h"
 #include "firmware/vault/der.h"
 #include "firmware/vault/random.h"
-#include "firmware/vault/text.h"
+#include "core/text.h"
 
 #include <string.h>
 
@@ -38,11 +38,11 @@ static enum mtls_reason fail(struct mtls_error *e, enum mtls_reason reason, enum
 static enum mtls_reason fail_number(struct mtls_error *e, enum mtls_reason reason, enum mtls_part part,
 				    const char *before, size_t number, const char *behind)
 {
-	struct vault_text t = {.n = 0};
+	struct mtls_text t = {.n = 0};
 
-	vault_text_put(&t, before);
-	vault_text_number(&t, number);
-	vault_text_put(&t, behind);
+	mtls_text_put(&t, before);
+	mtls_text_number(&t, number);
+	mtls_text_put(&t, behind);
 	return fail(e, reason, part, t.s);
 }
 

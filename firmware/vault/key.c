@@ -7,7 +7,7 @@
 #include "firmware/vault/der.h"
 #include "firmware/vault/name.h"
 #include "firmware/vault/random.h"
-#include "firmware/vault/text.h"
+#include "core/text.h"
 #include "firmware/vault/unlock.h"
 #include "firmware/vault/vault.h"
 
@@ -44,10 +44,10 @@ static enum mtls_reason fail(const struct load *l, enum mtls_reason reason, enum
 
 static enum mtls_reason unsupported(const struct load *l, const char *what, const char *why)
 {
-	struct vault_text t = {.n = 0};
+	struct mtls_text t = {.n = 0};
 
-	vault_text_put(&t, what);
-	vault_text_put(&t, why);
+	mtls_text_put(&t, what);
+	mtls_text_put(&t, why);
 	return fail(l, MTLS_KEY_UNSUPPORTED, MTLS_KEY, t.s);
 }
 

@@ -2,7 +2,7 @@
 /* From an upload and what is stored to what is to be stored: see migrate.h. */
 #include "firmware/vault/migrate.h"
 #include "core/settings.h"
-#include "firmware/vault/text.h"
+#include "core/text.h"
 
 #include <string.h>
 
@@ -15,13 +15,13 @@ static enum mtls_reason fail(struct mtls_error *e, enum mtls_reason reason, enum
 static enum mtls_reason fail_file(struct mtls_error *e, enum mtls_reason reason, enum vault_file file,
 				  const char *detail)
 {
-	struct vault_text t = {.n = 0};
+	struct mtls_text t = {.n = 0};
 
 	if (file == VAULT_CA) {
-		vault_text_put(&t, vault_file_name(file));
-		vault_text_put(&t, ": ");
+		mtls_text_put(&t, vault_file_name(file));
+		mtls_text_put(&t, ": ");
 	}
-	vault_text_put(&t, detail);
+	mtls_text_put(&t, detail);
 	return fail(e, reason, file == VAULT_CA ? MTLS_NOTHING : (enum mtls_part)file, t.s);
 }
 

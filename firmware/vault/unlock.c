@@ -6,7 +6,7 @@
 #include "firmware/vault/unlock.h"
 #include "firmware/vault/der.h"
 #include "firmware/vault/name.h"
-#include "firmware/vault/text.h"
+#include "core/text.h"
 #include "firmware/vault/vault.h"
 
 #include <string.h>
@@ -32,25 +32,25 @@ static enum mtls_reason fail(const struct unlock *u, enum mtls_reason reason, en
 static enum mtls_reason unsupported(const struct unlock *u, const char *before, struct mtls_bytes oid,
 				    const char *behind)
 {
-	struct vault_text t = {.n = 0};
+	struct mtls_text t = {.n = 0};
 	char name[VAULT_NAME];
 
 	vault_name(oid, name);
-	vault_text_put(&t, before);
-	vault_text_put(&t, name);
-	vault_text_put(&t, behind);
+	mtls_text_put(&t, before);
+	mtls_text_put(&t, name);
+	mtls_text_put(&t, behind);
 	return fail(u, MTLS_KEY_UNSUPPORTED, MTLS_KEY, t.s);
 }
 
 static enum mtls_reason check_rounds(const struct unlock *u, uint32_t rounds)
 {
-	struct vault_text t = {.n = 0};
+	struct mtls_text t = {.n = 0};
 
 	if (rounds <= VAULT_ROUNDS_MAX)
 		return MTLS_USABLE;
-	vault_text_put(&t, "more than ");
-	vault_text_number(&t, VAULT_ROUNDS_MAX);
-	vault_text_put(&t, " rounds to derive the key of the encryption: too slow to boot with");
+	mtls_text_put(&t, "more than ");
+	mtls_text_number(&t, VAULT_ROUNDS_MAX);
+	mtls_text_put(&t, " rounds to derive the key of the encryption: too slow to boot with");
 	return fail(u, MTLS_KEY_UNSUPPORTED, MTLS_KEY, t.s);
 }
 
@@ -312,16 +312,16 @@ static int read_traditional(const struct vault_heap *text, mbedtls_pem_context *
 
 static enum mtls_reason check_dek(const struct unlock *u, int ret, const char *name)
 {
-	struct vault_text t = {.n = 0};
+	struct mtls_text t = {.n = 0};
 
 	switch (ret) {
 	case MBEDTLS_ERR_PEM_PASSWORD_REQUIRED:
 		return check_length(u, u->der->n, strncmp(name, "DES", 3) == 0 ? 8 : 16);
 	case MBEDTLS_ERR_PEM_UNKNOWN_ENC_ALG:
 	case MBEDTLS_ERR_PEM_FEATURE_UNAVAILABLE:
-		vault_text_put(&t, "encrypted with ");
-		vault_text_put(&t, name);
-		vault_text_put(&t, "; this device reads AES and DES in CBC mode");
+		mtls_text_put(&t, "encrypted with ");
+		mtls_text_put(&t, name);
+		mtls_text_put(&t, "; this device reads AES and DES in CBC mode");
 		return fail(u, MTLS_KEY_UNSUPPORTED, MTLS_KEY, t.s);
 	case MBEDTLS_ERR_PEM_ALLOC_FAILED:
 		return fail(u, MTLS_UNREADABLE, MTLS_KEY, "out of memory");

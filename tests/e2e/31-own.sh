@@ -22,11 +22,6 @@ reuse() {
 	"${via[@]}" "$probes/reuse" "$@"
 }
 
-# words KEY...: the last line of the log
-words() {
-	expect_line "$(tail -n 1 log)" "$@"
-}
-
 # same SCENARIO: the program chooses, so nothing at all is different
 same() {
 	attempt plain own "$1"

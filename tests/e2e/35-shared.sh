@@ -18,11 +18,6 @@ shared() {
 	"${via[@]}" "$probes/shared" "$1" "$port" "${@:2}"
 }
 
-# words KEY...: the last line of the log
-words() {
-	expect_line "$(tail -n 1 log)" "$@"
-}
-
 test_copies_outlive_what_they_were_made_of() {
 	local who
 	server_use ask

@@ -36,11 +36,6 @@ reuse() {
 	"${via[@]}" "$probes/gnutls_reuse" "$1" "$port" "${own[@]}" "$cred"
 }
 
-# words KEY...: the last line of the log
-words() {
-	expect_line "$(tail -n 1 log)" "$@"
-}
-
 # decisions N: so many lines, whatever else is said
 decisions() {
 	local n

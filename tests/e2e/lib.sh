@@ -158,6 +158,11 @@ expect_rc() {
 	[ "$rc" = "$1" ] || fail "exit $rc, expected $1; $(tail -n 1 "$T/err")"
 }
 
+# words KEY...: the last line of the test's log
+words() {
+	expect_line "$(tail -n 1 log)" "$@"
+}
+
 # expect_text FILE TEXT
 expect_text() {
 	grep -qF -e "$2" "$1" || fail "expected \"$2\" in $(basename "$1"): $(head -c 300 "$1")"

@@ -3,8 +3,9 @@
  * launcher/run/handoff.c: which program a script of sh becomes, as far as that can be told without a shell.
  * "elf" is a program in the folder, "@" in a script stands for the folder.
  */
+#include "folder_fixture.h"
+
 #include <check.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,32 +16,15 @@
 
 Suite *handoff_suite(void);
 
-static char folder[] = "/tmp/mtls-handoff.XXXXXX";
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *place)
-{
-	(void)st;
-	(void)flag;
-	(void)place;
-	return remove(path);
-}
-
 static void make_folder(void)
 {
 	char *self = realpath("/proc/self/exe", NULL);
 
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	folder_make();
 	ck_assert_int_eq(chdir(folder), 0);
 	ck_assert_int_eq(symlink(self, "elf"), 0);
 	ck_assert_int_eq(symlink(self, "other"), 0);
 	free(self);
-}
-
-static void remove_folder(void)
-{
-	ck_assert_int_eq(chdir("/"), 0);
-	nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-	memset(folder + sizeof(folder) - 7, 'X', 6);
 }
 
 static void write_script(const char *content)
@@ -154,7 +138,7 @@ Suite *handoff_suite(void)
 	Suite *suite = suite_create("handoff");
 	TCase *tc = tcase_create("handoff");
 
-	tcase_add_checked_fixture(tc, make_folder, remove_folder);
+	tcase_add_checked_fixture(tc, make_folder, folder_remove);
 	tcase_add_loop_test(tc, scripts, 0, sizeof(SCRIPTS) / sizeof(*SCRIPTS));
 	tcase_add_test(tc, odd_scripts);
 	tcase_add_test(tc, helpers);

@@ -3,9 +3,10 @@
  * launcher/run/program.c: which file a command line ends up running. In a folder
  * of its own, which is also PATH, "elf" is a program and each test adds the scripts.
  */
+#include "folder_fixture.h"
+
 #include <check.h>
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,33 +17,16 @@
 
 Suite *program_suite(void);
 
-static char folder[] = "/tmp/mtls-program.XXXXXX";
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *place)
-{
-	(void)st;
-	(void)flag;
-	(void)place;
-	return remove(path);
-}
-
 static void make_folder(void)
 {
 	char *self = realpath("/proc/self/exe", NULL);
 
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	folder_make();
 	ck_assert_int_eq(chdir(folder), 0);
 	ck_assert_int_eq(symlink(self, "elf"), 0);
 	ck_assert_int_eq(symlink("/usr/bin/env", "env"), 0);
 	ck_assert_int_eq(setenv("PATH", folder, 1), 0);
 	free(self);
-}
-
-static void remove_folder(void)
-{
-	ck_assert_int_eq(chdir("/"), 0);
-	nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-	memset(folder + sizeof(folder) - 7, 'X', 6);
 }
 
 /* "@" in the content stands for the folder. */
@@ -261,7 +245,7 @@ Suite *program_suite(void)
 	Suite *suite = suite_create("program");
 	TCase *tc = tcase_create("program");
 
-	tcase_add_checked_fixture(tc, make_folder, remove_folder);
+	tcase_add_checked_fixture(tc, make_folder, folder_remove);
 	tcase_add_loop_test(tc, search, 0, sizeof(SEARCHES) / sizeof(SEARCHES[0]));
 	tcase_add_test(tc, without_path_as_execvp);
 	tcase_add_loop_test(tc, script, 0, sizeof(SCRIPTS) / sizeof(SCRIPTS[0]));

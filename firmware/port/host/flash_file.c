@@ -73,7 +73,7 @@ static bool erased(int fd)
 
 bool flash_file_open(struct board_flash *flash, const char *path)
 {
-	int fd = fresh_open(path, O_RDWR, erased), error;
+	int fd = fresh_open(path, O_RDWR | O_CLOEXEC, erased), error;
 	void *map = MAP_FAILED;
 	struct stat st;
 

@@ -17,7 +17,7 @@ bool fresh_write(int fd, const void *data, unsigned long n)
 
 		if (done < 0 && errno == EINTR)
 			continue;
-		if (done < 0)
+		if (done <= 0)
 			return false;
 		from += done;
 		n -= (unsigned long)done;
@@ -48,9 +48,9 @@ out:
 
 int fresh_open(const char *path, int flags, bool (*fill)(int fd))
 {
-	int fd = open(path, flags | O_CLOEXEC);
+	int fd = open(path, flags);
 
 	if (fd >= 0 || errno != ENOENT || !make(path, fill))
 		return fd;
-	return open(path, flags | O_CLOEXEC);
+	return open(path, flags);
 }

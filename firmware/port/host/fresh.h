@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files that are made on first use, whole or not at all. */
+/* Files that are made on first use, whole or not at all: by the host's port, and by mtls-device. */
 #ifndef MTLS_FIRMWARE_HOST_FRESH_H
 #define MTLS_FIRMWARE_HOST_FRESH_H
 

@@ -69,7 +69,7 @@ static bool system_key(void *ctx, uint8_t key[BOARD_KEY])
 	int fd;
 
 	(void)ctx;
-	fd = fuses ? fresh_open(fuses, O_RDONLY, burn) : -1;
+	fd = fuses ? fresh_open(fuses, O_RDONLY | O_CLOEXEC, burn) : -1;
 	if (fd < 0)
 		return false;
 	whole = read(fd, key, BOARD_KEY) == BOARD_KEY && read(fd, &more, 1) == 0;

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Puts a detail of an error together: printf would be most of the vault's code. What does not fit is cut. */
-#ifndef MTLS_FIRMWARE_VAULT_TEXT_H
-#define MTLS_FIRMWARE_VAULT_TEXT_H
+/* Puts a detail of an error together, where there is no printf. What does not fit is cut. Pure. */
+#ifndef MTLS_CORE_TEXT_H
+#define MTLS_CORE_TEXT_H
 
 #include "core/reason.h"
 
-struct vault_text {
+struct mtls_text {
 	char s[sizeof(((struct mtls_error *)0)->detail)];
 	size_t n;
 };
 
-static inline void vault_text_put(struct vault_text *t, const char *s)
+static inline void mtls_text_put(struct mtls_text *t, const char *s)
 {
 	for (; *s && t->n < sizeof(t->s) - 1; s++)
 		t->s[t->n++] = *s;
 	t->s[t->n] = '\0';
 }
 
-static inline void vault_text_number(struct vault_text *t, size_t number)
+static inline void mtls_text_number(struct mtls_text *t, size_t number)
 {
 	char digits[3 * sizeof(number) + 1];
 	size_t i = sizeof(digits) - 1;
@@ -27,7 +27,7 @@ static inline void vault_text_number(struct vault_text *t, size_t number)
 		digits[--i] = (char)('0' + number % 10);
 		number /= 10;
 	} while (number);
-	vault_text_put(t, digits + i);
+	mtls_text_put(t, digits + i);
 }
 
 #endif
