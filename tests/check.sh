@@ -65,6 +65,8 @@ firmware() {
 	part vault unit "$BUILD/tests/vault"
 	device host '*' BOARD=host
 	device an500 "$main" BOARD=an500 LONG=$long
+	device small '*/@(p256_tls1[23]|not_asked|removed|no_ca|wrong_name|unlisted_host|verbs)' BOARD=an500-small
+	part small tests/e2e/run tests/firmware/small.sh
 	device an505 "$main" BOARD=an505
 	part trustzone tests/e2e/run tests/firmware/an505.sh
 	[ "$what" != all ] || device sanitized '*/!(power_cuts)' BOARD=host SAN=address,undefined \

@@ -38,6 +38,7 @@
 #define MEMP_NUM_TCP_PCB 6
 #define TCP_WND          (3 * TCP_MSS)
 #define TCP_SND_BUF      (2 * TCP_MSS)
+#define TCP_QUEUE_OOSEQ  0 /* what comes after a lost segment is sent again */
 #else
 #define MEM_SIZE         (24 * 1024)
 #define PBUF_POOL_SIZE   24

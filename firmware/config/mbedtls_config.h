@@ -2,11 +2,20 @@
 /*
  * mbedTLS 3.6 as the device wants it (-DMBEDTLS_CONFIG_FILE): a TLS client with a certificate, and readers of keys. Two
  * profiles. full: records of 16 kB, every curve and encoding of a key that mbedTLS can read for TLS. With
- * FIRMWARE_SMALL: records of 4 kB, P-256 only, less speed for less flash. FIRMWARE_HEAP, set where there is no
- * operating system, makes mbedTLS allocate from a block of that many bytes. psa_config.h has what PSA adds.
+ * FIRMWARE_SMALL: records of 4 kB, P-256 only, less speed for less flash; two things that full has can be had there
+ * too, each for its price (docs/FIRMWARE.md):
+ *   FIRMWARE_RSA       RSA in the device's key, in servers' certificates and in their CAs'
+ *   FIRMWARE_OLD_KEYS  keys encrypted in the traditional way of PEM, or with DES
+ * FIRMWARE_HEAP, set where there is no operating system, makes mbedTLS allocate from a block of that many bytes.
+ * psa_config.h has what PSA adds.
  */
 #ifndef MTLS_FIRMWARE_MBEDTLS_CONFIG_H
 #define MTLS_FIRMWARE_MBEDTLS_CONFIG_H
+
+#ifndef FIRMWARE_SMALL
+#define FIRMWARE_RSA
+#define FIRMWARE_OLD_KEYS
+#endif
 
 /* --- the platform: all of it comes from struct board, through firmware/port/bind_mbedtls.c --------- */
 #define MBEDTLS_PLATFORM_C
@@ -39,9 +48,7 @@ _Noreturn void board_exit(int);
 /* --- hashes and ciphers ----------------------------------------------------------------------- */
 #define MBEDTLS_HAVE_ASM
 #define MBEDTLS_MD_C
-#define MBEDTLS_MD5_C  /* traditional PEM's key derivation */
-#define MBEDTLS_SHA1_C /* PBKDF2's default */
-#define MBEDTLS_SHA224_C
+#define MBEDTLS_SHA1_C /* PBKDF2's default; thumbprints */
 #define MBEDTLS_SHA256_C
 #define MBEDTLS_SHA384_C
 #define MBEDTLS_SHA512_C
@@ -50,10 +57,14 @@ _Noreturn void board_exit(int);
 #define MBEDTLS_AES_C
 #define MBEDTLS_AES_ROM_TABLES
 #define MBEDTLS_AES_FEWER_TABLES
-#define MBEDTLS_DES_C /* encrypted keys only */
 #define MBEDTLS_CIPHER_MODE_CBC
 #define MBEDTLS_CIPHER_PADDING_PKCS7
 #define MBEDTLS_GCM_C
+#ifdef FIRMWARE_OLD_KEYS
+#define MBEDTLS_SHA224_C
+#define MBEDTLS_MD5_C /* traditional PEM's key derivation */
+#define MBEDTLS_DES_C
+#endif
 
 /* --- keys and certificates ---------------------------------------------------------------------- */
 #define MBEDTLS_BIGNUM_C
@@ -63,9 +74,6 @@ _Noreturn void board_exit(int);
 #define MBEDTLS_ECP_NIST_OPTIM
 #define MBEDTLS_ECDH_C
 #define MBEDTLS_ECDSA_C
-#define MBEDTLS_RSA_C
-#define MBEDTLS_PKCS1_V15
-#define MBEDTLS_PKCS1_V21
 #define MBEDTLS_ASN1_PARSE_C
 #define MBEDTLS_ASN1_WRITE_C
 #define MBEDTLS_BASE64_C
@@ -77,8 +85,14 @@ _Noreturn void board_exit(int);
 #define MBEDTLS_PK_PARSE_EC_COMPRESSED
 #define MBEDTLS_X509_USE_C
 #define MBEDTLS_X509_CRT_PARSE_C
-#define MBEDTLS_X509_RSASSA_PSS_SUPPORT
 #define MBEDTLS_X509_MAX_INTERMEDIATE_CA 8
+#ifdef FIRMWARE_RSA
+#define MBEDTLS_RSA_C
+#define MBEDTLS_PKCS1_V15
+#define MBEDTLS_PKCS1_V21
+#define MBEDTLS_X509_RSASSA_PSS_SUPPORT
+#define MBEDTLS_KEY_EXCHANGE_ECDHE_RSA_ENABLED
+#endif
 
 /*
  * Two things that mbedTLS 3.6.6 wants its caller to do, both found with OpenSSL's server:
@@ -98,9 +112,7 @@ _Noreturn void board_exit(int);
 #define MBEDTLS_SSL_TLS1_3_COMPATIBILITY_MODE
 #define MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL_ENABLED
 #define MBEDTLS_KEY_EXCHANGE_ECDHE_ECDSA_ENABLED
-#define MBEDTLS_KEY_EXCHANGE_ECDHE_RSA_ENABLED
 #define MBEDTLS_SSL_EXTENDED_MASTER_SECRET
-#define MBEDTLS_SSL_ENCRYPT_THEN_MAC
 #define MBEDTLS_SSL_KEEP_PEER_CERTIFICATE /* TLS 1.3 needs it */
 #define MBEDTLS_SSL_RENEGOTIATION         /* TLS 1.2 servers that ask for a certificate after the request */
 #define MBEDTLS_SSL_SERVER_NAME_INDICATION

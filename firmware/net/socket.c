@@ -281,6 +281,9 @@ static int begin_connect(struct socket *s, uint32_t address, uint16_t port)
 	return 0;
 }
 
+#ifdef FIRMWARE_MEASURE
+__attribute__((noinline)) /* tests/bench/firmware.py stops the device there */
+#endif
 int mtls_connect(int fd, uint32_t address, uint16_t port)
 {
 	struct socket *s = find(fd);

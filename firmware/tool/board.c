@@ -116,7 +116,8 @@ static void an505_command(struct command *c, const char *elf, const struct image
 static const struct {
 	const char *name;
 	void (*command)(struct command *, const char *elf, const struct image *, uint16_t port);
-} boards[] = {{"host", host_command}, {"an500", an500_command}, {"an505", an505_command}};
+} boards[] = {
+	{"host", host_command}, {"an500", an500_command}, {"an500-small", an500_command}, {"an505", an505_command}};
 
 #define N_BOARDS (sizeof(boards) / sizeof(boards[0]))
 

@@ -20,7 +20,7 @@ static const struct {
 	     {"console", verb_console}};
 
 static const char help[] =
-	"usage: mtls-device [--board an500|an505|host] [--image FILE] VERB\n"
+	"usage: mtls-device [--board NAME] [--image FILE] VERB\n"
 	"An emulated device with one certificate, whose secure sockets present it.\n"
 	"  upload FILE...|DIR   client_cert.pem, private_key.pem, private_key_pass.txt, mtls.conf, ca_certs.pem\n"
 	"                       into the device; empty files remove; a file that is not uploaded stays\n"
@@ -28,8 +28,8 @@ static const char help[] =
 	"  get URL              it fetches https://localhost:PORT/... over its own TCP/IP and TLS\n"
 	"  remove               takes its credential away\n"
 	"  console              its own, until end of input; try help there\n"
-	"  --board NAME         an500 (QEMU, the default), an505 (QEMU, with TrustZone)\n"
-	"                       or host (a program of this machine)\n"
+	"  --board NAME         an500 (QEMU, the default), an500-small (in little memory), an505 (QEMU, with\n"
+	"                       TrustZone) or host (a program of this machine)\n"
 	"  --image FILE         its flash (default: device.img beside this program); FILE.otp is its fuses\n"
 	"  --help, --version\n"
 	"Exit: 0 done, 1 refused or failed with one line, 64 usage.\n";

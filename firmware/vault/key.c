@@ -23,6 +23,12 @@
 #error "The vault's keys are mbedTLS's own: with MBEDTLS_USE_PSA_CRYPTO each use would copy them into PSA's slots."
 #endif
 
+#ifdef MBEDTLS_RSA_C
+#define SIGNS " key; this device signs with RSA and ECDSA"
+#else
+#define SIGNS " key; this device signs with ECDSA"
+#endif
+
 struct load {
 	const struct mtls_blocks *blocks;
 	struct mtls_error *error;
@@ -151,8 +157,12 @@ static enum mtls_reason refused(const struct load *l, int ret, const struct outl
 		return fail(l, MTLS_UNREADABLE, MTLS_KEY, "out of memory");
 	if (ret == MBEDTLS_ERR_PK_UNKNOWN_PK_ALG) {
 		vault_name(o->algorithm, name);
-		return unsupported(l, name, " key; this device signs with RSA and ECDSA");
+		return unsupported(l, name, SIGNS);
 	}
+#ifndef MBEDTLS_RSA_C
+	if (l->blocks->key_form == MTLS_KEY_PKCS1)
+		return unsupported(l, "RSA", SIGNS);
+#endif
 	if (ret == MBEDTLS_ERR_PK_UNKNOWN_NAMED_CURVE) {
 		vault_name(o->curve, name);
 		return unsupported(l, name, " is a curve that this device does not have");

@@ -64,6 +64,7 @@ static const struct {
 	{OID(PKCS12 "\x06"), "SHA1-RC2-40 (PBES1)"},
 	/* ciphers */
 	{OID("\x2a\x86\x48\x86\xf7\x0d\x03\x02"), "RC2"},
+	{OID("\x2a\x86\x48\x86\xf7\x0d\x03\x07"), "3DES"},
 	{OID(CAMELLIA "\x02"), "Camellia-128"},
 	{OID(CAMELLIA "\x03"), "Camellia-192"},
 	{OID(CAMELLIA "\x04"), "Camellia-256"},

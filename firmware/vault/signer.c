@@ -45,6 +45,8 @@ static const struct scheme *find(uint16_t number, size_t size)
 	return NULL;
 }
 
+#ifdef MBEDTLS_RSA_C
+
 /* A PSS salt is as long as the hash (RFC 8446 4.2.3): a short key has no room for it. */
 static int sign_rsa(const struct scheme *s, const unsigned char *hash, unsigned char *signature, size_t *length)
 {
@@ -63,6 +65,16 @@ static int sign_rsa(const struct scheme *s, const unsigned char *hash, unsigned 
 		   : mbedtls_rsa_rsassa_pkcs1_v15_sign(rsa, vault_random, NULL, s->md, (unsigned)s->size, hash,
 						       signature);
 }
+
+#else
+
+static int sign_rsa(const struct scheme *s, const unsigned char *hash, unsigned char *signature, size_t *length)
+{
+	(void)s, (void)hash, (void)signature, (void)length;
+	return MBEDTLS_ERR_PK_FEATURE_UNAVAILABLE;
+}
+
+#endif
 
 static bool sign(uint16_t number, const void *hash, size_t n, uint8_t signature[VAULT_SIGNATURE], size_t *length)
 {

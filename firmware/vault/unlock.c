@@ -18,6 +18,17 @@
 #include <mbedtls/pkcs12.h>
 #include <mbedtls/pkcs5.h>
 
+#ifdef MBEDTLS_DES_C
+#define PBES2_CIPHERS "AES and 3DES"
+#else
+#define PBES2_CIPHERS "AES"
+#endif
+#ifdef MBEDTLS_MD5_C
+#define TRADITIONAL "AES and DES in CBC mode"
+#else
+#define TRADITIONAL "encrypted keys in PKCS#8 only"
+#endif
+
 struct unlock {
 	const struct mtls_blocks *blocks;
 	struct vault_heap *der;
@@ -106,7 +117,7 @@ static enum mtls_reason check_pbes2(const struct unlock *u, struct mtls_bytes bo
 	if (mbedtls_oid_get_cipher_alg(&name, &type) == 0)
 		info = mbedtls_cipher_info_from_type(type);
 	if (!info)
-		return unsupported(u, "encrypted with ", cipher, "; this device reads AES and 3DES in CBC mode");
+		return unsupported(u, "encrypted with ", cipher, "; this device reads " PBES2_CIPHERS " in CBC mode");
 	*block = mbedtls_cipher_info_get_block_size(info);
 	if (!der_take(&cipher_parameters, DER_OCTETS, &iv) || cipher_parameters.n ||
 	    iv.n != mbedtls_cipher_info_get_iv_size(info))
@@ -321,7 +332,7 @@ static enum mtls_reason check_dek(const struct unlock *u, int ret, const char *n
 	case MBEDTLS_ERR_PEM_FEATURE_UNAVAILABLE:
 		mtls_text_put(&t, "encrypted with ");
 		mtls_text_put(&t, name);
-		mtls_text_put(&t, "; this device reads AES and DES in CBC mode");
+		mtls_text_put(&t, "; this device reads " TRADITIONAL);
 		return fail(u, MTLS_KEY_UNSUPPORTED, MTLS_KEY, t.s);
 	case MBEDTLS_ERR_PEM_ALLOC_FAILED:
 		return fail(u, MTLS_UNREADABLE, MTLS_KEY, "out of memory");

@@ -89,7 +89,7 @@ class Device:
     def __init__(self, folder, work, port):
         self.elf = f"{folder}/firmware/an500/device.elf"
         names = subprocess.run(["arm-none-eabi-nm", self.elf], check=True, capture_output=True, text=True).stdout
-        self.symbols = {name: int(at, 16) for at, kind, name in re.findall(r"^(\w+) (\w) (\w+)(?:\.lto_priv\S*)?$", names, re.M)}
+        self.symbols = {name: int(at, 16) for at, kind, name in re.findall(r"^(\w+) (\w) (\w+)(?:\.(?:lto_priv|constprop|isra)\S*)?$", names, re.M)}
         self.gdb_path = f"{work}/gdb"
         network = "user,id=net,restrict=on"
         if port:

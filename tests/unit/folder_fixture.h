@@ -109,8 +109,8 @@ static inline int pages(void)
 }
 
 /*
- * Can this process become another user who still sees the files? Not without root, and not in a root folder that is closed to
- * others (a chroot made by mktemp): then the test is passed over, with a line that says so.
+ * Can this process become another user who still sees the files? Not without root, and not in a root folder that is
+ * closed to others (a chroot made by mktemp): then the test is passed over, with a line that says so.
  */
 static inline bool is_root(const char *test)
 {
