@@ -113,7 +113,7 @@ $(B)/tests/%: tests/probes/%.c Makefile
 
 # The same probes against OpenSSL 1.1.1, where OPENSSL11 names what packaging/debian.sh has fetched.
 OPENSSL11 ?=
-PROBES11 := $(if $(OPENSSL11),$(patsubst %,$(B)/tests/1.1.1/%,get hooks own parallel process reuse shared))
+PROBES11 := $(if $(OPENSSL11),$(patsubst %,$(B)/tests/1.1.1/%,get hooks own parallel process resume reuse shared))
 $(B)/tests/1.1.1/%: tests/probes/%.c tests/probes/probe.h Makefile
 	$(call say,CC,$< (1.1.1))
 	@mkdir -p $(@D)

@@ -46,6 +46,7 @@ static atomic_int current = NONE;                                               
 static atomic_int usable[GENERATION_LIBRARIES] = {NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE}; /* last good one */
 static atomic_int sound = NONE; /* newest that only a parser can refuse; perhaps none has been asked yet */
 static atomic_uint serials;
+static atomic_bool any;     /* one was not absent */
 static atomic_uint removed; /* then the credential was last seen removed: older serials are not to be used again */
 
 static void outcome_free(struct outcome *outcome)
@@ -217,6 +218,8 @@ static bool publish(struct generation *g, struct generation *fresh)
 	if (!replace(&current, g, fresh))
 		return false;
 	log_follow(&fresh->reading.policy);
+	if (mtls_reason_state(reason) != MTLS_STATE_ABSENT)
+		atomic_store(&any, true);
 	if (mtls_reason_state(reason) != MTLS_STATE_BROKEN)
 		remember(&sound, fresh, reason == MTLS_USABLE);
 	return true;
@@ -443,4 +446,36 @@ void generation_prime(void)
 	}
 	shim_restore_cancel(cancel);
 	errno = saved;
+}
+
+unsigned generation_serial(const struct credential *credential)
+{
+	return credential->generation ? credential->generation->serial + 1 : 0;
+}
+
+bool generation_any(void)
+{
+	return atomic_load(&any);
+}
+
+bool generation_likely(enum mtls_pha *pha)
+{
+	struct generation *g;
+	int saved = errno, cancel = shim_hold_cancel();
+	bool likely = false;
+
+	g = acquire(&current);
+	if (!g || g->reading.reason != MTLS_USABLE) {
+		if (g)
+			release(g);
+		g = newest();
+	}
+	if (g) {
+		likely = g->reading.reason == MTLS_USABLE && g->reading.policy.error.reason == MTLS_USABLE;
+		*pha = g->reading.policy.pha;
+		release(g);
+	}
+	shim_restore_cancel(cancel);
+	errno = saved;
+	return likely;
 }

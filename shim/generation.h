@@ -40,4 +40,12 @@ void generation_prime(void);
 void generation_acquire(const struct generation_parser *, struct credential *out);
 void generation_release(struct credential *);
 
+/* Tells readings apart: another number for each, from 1; 0: nothing could be read. */
+unsigned generation_serial(const struct credential *);
+/* Has any reading of this process found a credential, in whatever state? */
+bool generation_any(void);
+/* Is there a credential to all appearance, and what does MTLS_PHA say? Parses nothing; no call at all while there is.
+ */
+bool generation_likely(enum mtls_pha *);
+
 #endif

@@ -2,7 +2,8 @@
 /*
  * The OpenSSL adapter, inside: one table of functions for each libssl in the process, and what we keep on its
  * contexts and connections. openssl_library.c makes the table, openssl_attach.c hooks and chains callbacks,
- * openssl_certificate.c knows ours from the program's, openssl_request.c answers a request.
+ * openssl_certificate.c knows ours from the program's, openssl_session.c looks after what a connection offers,
+ * openssl_request.c answers a request.
  */
 #ifndef MTLS_SHIM_OPENSSL_H
 #define MTLS_SHIM_OPENSSL_H
@@ -11,6 +12,7 @@
 #include "host/identity.h"
 #include "shim/hooks.h"
 #include "shim/library.h"
+#include "shim/resumption.h"
 
 #include <openssl/x509v3.h>
 #include <stdatomic.h>
@@ -35,6 +37,7 @@ struct openssl {
 	struct library is;
 	atomic_int context_index; /* ex_data of an SSL_CTX: struct context; 0: not yet */
 	atomic_int mark_index;    /* ex_data of an X509: this struct, on the certificates that we hand over */
+	atomic_int session_index; /* ex_data of an SSL_SESSION: a resumption */
 	struct chained none;      /* for a program without a cert_cb */
 	struct mtls_crypto crypto;
 	struct {
@@ -55,6 +58,9 @@ extern __thread void *openssl_in_flight __attribute__((tls_model("initial-exec")
 /* The libssl that the caller of an exported function means; NULL: OPENSSL_NEXT knows the function to call. */
 const struct openssl *openssl_of_caller(struct origin);
 
+/* The same for a function whose address a program may give to libcrypto, which then is the caller. */
+const struct openssl *openssl_of_either(struct origin);
+
 /* The libssl to which an SSL_METHOD belongs: its static data, a better witness than the caller. Else the caller's. */
 const struct openssl *openssl_of_method(struct origin, const SSL_METHOD *);
 
@@ -68,6 +74,13 @@ bool openssl_start(const struct openssl *);
 /* Our client_cert_cb for a libssl: it has no argument, hence one function for each. */
 mtls_client_cert_cb openssl_callback(const struct openssl *);
 
+/* What we keep on a context; NULL: it was not made under our eyes. */
+struct context *openssl_context(const struct openssl *, const SSL_CTX *);
+
+/* What the connection's session rests on, before a request is answered and after. */
+resumption openssl_session(const struct openssl *, SSL *);
+void openssl_session_rests(const struct openssl *, SSL *, resumption);
+
 /* Takes every certificate of ours off the SSL; the program's stay, and the current one stays current. */
 void openssl_take_off(const struct openssl *, SSL *);
 /* Has the program put a certificate of its own on it, of whatever key type? */
@@ -79,9 +92,8 @@ bool openssl_mark(const struct openssl *, const struct mtls_identity *);
 
 /* A server's request that the program left unanswered: as client_cert_cb, 1 with *leaf and *key, or 0. */
 int openssl_answer(const struct openssl *, SSL *, X509 **leaf, EVP_PKEY **key);
-/* The log line for a request that the program answered itself: by its callback, or, if it has one, by its certificate.
- */
-void openssl_tell_answered(const struct openssl *, SSL *);
-void openssl_tell_own(const struct openssl *, SSL *);
+/* A request that the program answered itself, by its callback, or, if it has one, by its certificate: what follows. */
+void openssl_own_answer(const struct openssl *, SSL *);
+void openssl_own_certificate(const struct openssl *, SSL *);
 
 #endif

@@ -13,7 +13,7 @@
 
 #define PAIR_LISTS 4096
 
-static struct context *context_of(const struct openssl *library, const SSL_CTX *ctx)
+struct context *openssl_context(const struct openssl *library, const SSL_CTX *ctx)
 {
 	int index = library && ctx ? atomic_load(&library->context_index) : 0;
 
@@ -44,19 +44,19 @@ static int on_cert(SSL *ssl, void *arg)
 	errno = saved;
 	answer = chained->callback ? chained->callback(ssl, chained->arg) : 1;
 	if (answer > 0 && !library->f.SSL_is_server(ssl))
-		openssl_tell_own(library, ssl);
+		openssl_own_certificate(library, ssl);
 	return answer;
 }
 
 /* libssl's last question: neither the program's certificate nor its cert_cb has answered. */
 static int on_client_cert(const struct openssl *library, SSL *ssl, X509 **leaf, EVP_PKEY **key)
 {
-	struct context *context = context_of(library, library->f.SSL_get_SSL_CTX(ssl));
+	struct context *context = openssl_context(library, library->f.SSL_get_SSL_CTX(ssl));
 	mtls_client_cert_cb own = context ? atomic_load(&context->client_cert_cb) : NULL;
 	int answer = own ? own(ssl, leaf, key) : 0;
 
 	if (answer == 1)
-		openssl_tell_answered(library, ssl);
+		openssl_own_answer(library, ssl);
 	return answer ? answer : openssl_answer(library, ssl, leaf, key);
 }
 
@@ -95,7 +95,7 @@ static void attach(const struct openssl *library, SSL_CTX *ctx)
 	if (!library || !ctx)
 		return;
 	mtls_errors_keep(&library->crypto);
-	context = openssl_start(library) && !context_of(library, ctx) ? calloc(1, sizeof(*context)) : NULL;
+	context = openssl_start(library) && !openssl_context(library, ctx) ? calloc(1, sizeof(*context)) : NULL;
 	if (context && library->f.SSL_CTX_set_ex_data(ctx, library->context_index, context) == 1) {
 		library->f.SSL_CTX_set_cert_cb(ctx, on_cert, none_of(library));
 		library->f.SSL_CTX_set_client_cert_cb(ctx, openssl_callback(library));
@@ -145,7 +145,7 @@ SSL_CTX *hook_SSL_CTX_new_ex(struct origin from, OSSL_LIB_CTX *libctx, const cha
 void hook_SSL_CTX_set_client_cert_cb(struct origin from, SSL_CTX *ctx, mtls_client_cert_cb callback)
 {
 	const struct openssl *library = openssl_of_caller(from);
-	struct context *context = context_of(library, ctx);
+	struct context *context = openssl_context(library, ctx);
 	__typeof__(&SSL_CTX_set_client_cert_cb) set =
 		context ? NULL : OPENSSL_NEXT(library, from, SSL_CTX_set_client_cert_cb);
 
@@ -158,7 +158,7 @@ void hook_SSL_CTX_set_client_cert_cb(struct origin from, SSL_CTX *ctx, mtls_clie
 mtls_client_cert_cb hook_SSL_CTX_get_client_cert_cb(struct origin from, SSL_CTX *ctx)
 {
 	const struct openssl *library = openssl_of_caller(from);
-	struct context *context = context_of(library, ctx);
+	struct context *context = openssl_context(library, ctx);
 	__typeof__(&SSL_CTX_get_client_cert_cb) get =
 		context ? NULL : OPENSSL_NEXT(library, from, SSL_CTX_get_client_cert_cb);
 
@@ -193,7 +193,7 @@ static struct chained *chained_of(const struct openssl *library, mtls_cert_cb ca
 void hook_SSL_CTX_set_cert_cb(struct origin from, SSL_CTX *ctx, mtls_cert_cb callback, void *arg)
 {
 	const struct openssl *library = openssl_of_caller(from);
-	struct chained *chained = context_of(library, ctx) ? chained_of(library, callback, arg) : NULL;
+	struct chained *chained = openssl_context(library, ctx) ? chained_of(library, callback, arg) : NULL;
 	__typeof__(&SSL_CTX_set_cert_cb) set = OPENSSL_NEXT(library, from, SSL_CTX_set_cert_cb);
 
 	if (set)
@@ -204,7 +204,7 @@ void hook_SSL_set_cert_cb(struct origin from, SSL *ssl, mtls_cert_cb callback, v
 {
 	const struct openssl *library = openssl_of_caller(from);
 	const SSL_CTX *ctx = library ? library->f.SSL_get_SSL_CTX(ssl) : NULL;
-	struct chained *chained = context_of(library, ctx) ? chained_of(library, callback, arg) : NULL;
+	struct chained *chained = openssl_context(library, ctx) ? chained_of(library, callback, arg) : NULL;
 	__typeof__(&SSL_set_cert_cb) set = OPENSSL_NEXT(library, from, SSL_set_cert_cb);
 
 	if (set)

@@ -122,6 +122,21 @@ const struct openssl *openssl_of_caller(struct origin from)
 	return (const struct openssl *)library_of_caller(&openssl_family, origin_of(from));
 }
 
+const struct openssl *openssl_of_either(struct origin from)
+{
+	Dl_info caller, crypto;
+
+	for (unsigned i = 0; !openssl_in_flight && !from.library && i < LIBRARIES_MAX; i++) {
+		const struct library *library = library_at(i);
+		const struct openssl *openssl = (const struct openssl *)library;
+
+		if (library && library->family == &openssl_family && dladdr(from.caller, &caller) &&
+		    dladdr((void *)openssl->crypto.ERR_set_mark, &crypto) && caller.dli_fbase == crypto.dli_fbase)
+			return openssl;
+	}
+	return openssl_of_caller(from);
+}
+
 void *openssl_next(struct origin from, const char *name)
 {
 	return library_next(&openssl_family, origin_of(from), name);
@@ -158,5 +173,6 @@ bool openssl_start(const struct openssl *library)
 	struct openssl *started = library->is.parser.context;
 
 	return have_index(library, &started->mark_index, CRYPTO_EX_INDEX_X509, NULL) &&
+	       have_index(library, &started->session_index, CRYPTO_EX_INDEX_SSL_SESSION, NULL) &&
 	       have_index(library, &started->context_index, CRYPTO_EX_INDEX_SSL_CTX, context_free);
 }

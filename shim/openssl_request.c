@@ -306,36 +306,39 @@ int openssl_answer(const struct openssl *library, SSL *ssl, X509 **leaf, EVP_PKE
 
 		asked.leaf = leaf;
 		asked.key = key;
+		asked.request.session = openssl_session(library, ssl);
 		presented = request_answer(&asked.request) == MTLS_PRESENTED;
+		openssl_session_rests(library, ssl, asked.request.session);
 	}
 	mtls_errors_restore(&library->crypto);
 	errno = saved;
 	return presented;
 }
 
-void openssl_tell_answered(const struct openssl *library, SSL *ssl)
+void openssl_own_answer(const struct openssl *library, SSL *ssl)
 {
 	int saved = errno;
 	struct asked asked;
 
 	mtls_errors_keep(&library->crypto);
-	asked = asked_of(library, ssl);
-	request_tell(&asked.request, MTLS_APP_CERTIFICATE, NULL);
+	openssl_session_rests(library, ssl, resumption_after_own(openssl_session(library, ssl)));
+	if (log_wanted(MTLS_LOG_INFO)) {
+		asked = asked_of(library, ssl);
+		request_tell(&asked.request, MTLS_APP_CERTIFICATE, NULL);
+	}
 	mtls_errors_restore(&library->crypto);
 	errno = saved;
 }
 
-void openssl_tell_own(const struct openssl *library, SSL *ssl)
+void openssl_own_certificate(const struct openssl *library, SSL *ssl)
 {
 	int saved = errno;
 	bool own;
 
-	if (!log_wanted(MTLS_LOG_INFO))
-		return;
 	mtls_errors_keep(&library->crypto);
 	own = openssl_has_own(library, ssl);
 	mtls_errors_restore(&library->crypto);
 	errno = saved;
 	if (own)
-		openssl_tell_answered(library, ssl);
+		openssl_own_answer(library, ssl);
 }

@@ -173,6 +173,7 @@ enum mtls_reason request_answer(struct request *r)
 		reason = MTLS_KEY_UNSUPPORTED; /* the library's security level forbids it */
 	if (reason == MTLS_BAD_SETTING && credential.reading)
 		what = mtls_reading_what(credential.reading, &credential.policy->error);
+	r->session = resumption_after(r->session, &credential, reason);
 	if (!(reason == MTLS_PRESENTED && r->later))
 		tell(r, reason, reason == MTLS_PRESENTED ? credential.identity : NULL, what);
 	generation_release(&credential);

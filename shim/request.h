@@ -11,6 +11,7 @@
 #include "shim/library.h"
 #include "shim/names.h"
 #include "shim/peers.h"
+#include "shim/resumption.h"
 
 /* The server as far as this connection tells; names are borrowed from the TLS library, the adapter or names.c. */
 struct server {
@@ -48,6 +49,7 @@ struct request {
 	bool post_handshake, http2;
 	bool later;           /* set by install: whether it is presented shows later, and the adapter then tells */
 	struct server server; /* starts empty, filled as needed */
+	resumption session;   /* what the connection's session rested on before, and after the answer rests on */
 };
 
 /* The decision, carried out and told: MTLS_PRESENTED or the word of the row. Keeps errno. */

@@ -12,6 +12,8 @@
 . tests/e2e/31-own.sh
 # shellcheck source=tests/e2e/35-shared.sh
 . tests/e2e/35-shared.sh
+# shellcheck source=tests/e2e/38-sessions.sh
+. tests/e2e/38-sessions.sh
 
 setup() {
 	old=$(debian openssl-1.1.1 2>"$W/old.err")
@@ -32,6 +34,7 @@ setup() {
 	server_start issuers_none --request optional --issuers none
 	server_start ecdsa --request optional --sigalgs ECDSA+SHA256
 	server_start pss --request optional --sigalgs rsa_pss_rsae_sha256
+	sessions_setup
 	mkdir "$W/gone"
 	: >"$W/gone/client_cert.pem"
 	: >"$W/gone/private_key.pem"

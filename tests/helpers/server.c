@@ -37,6 +37,7 @@ static const char usage[] =
 	"  --pha                 TLS 1.3: ask after the first request, not in the handshake\n"
 	"  --pha-times N         and so before each of the first N requests of a connection\n"
 	"  --no-tickets          no sessions\n"
+	"  --session-ids         TLS 1.2: sessions are kept here, by their numbers, and not in tickets\n"
 	"  --log FILE            append a line for each connection\n"
 	"  --ipv6                listen on ::1 too\n"
 	"  --deadline S          for one connection (default 30)\n"
@@ -313,6 +314,7 @@ static const struct option long_options[] = {
 	{"count", required_argument, NULL, 'n'},
 	{"until-eof", no_argument, NULL, 'e'},
 	{"no-tickets", no_argument, NULL, 'T'},
+	{"session-ids", no_argument, NULL, 'S'},
 	{NULL, 0, NULL, 0},
 };
 
@@ -357,6 +359,9 @@ static bool set_option(struct server_options *o, int letter)
 		return true;
 	case 'e':
 		o->until_eof = true;
+		return true;
+	case 'S':
+		o->session_ids = true;
 		return true;
 	case 'T':
 		o->tickets = false;

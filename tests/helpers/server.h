@@ -32,6 +32,7 @@ struct server_options {
 	bool ipv6;         /* ::1 as well */
 	bool until_eof;    /* end when standard input does */
 	bool tickets;      /* session tickets and sessions */
+	bool session_ids;  /* the latter without the former */
 };
 
 struct server {

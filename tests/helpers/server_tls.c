@@ -137,6 +137,8 @@ static bool configure(SSL_CTX *ctx, const struct server_options *o)
 	SSL_CTX_set_tlsext_servername_callback(ctx, accept_name);
 	if (o->alpn_length)
 		SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, (void *)o);
+	if (o->session_ids)
+		SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
 	if (!o->tickets) {
 		SSL_CTX_set_num_tickets(ctx, 0);
 		SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);

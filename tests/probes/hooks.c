@@ -15,6 +15,7 @@
 #include <sys/un.h>
 
 static in_port_t port;
+static const char *port_text;
 
 static void before(void)
 {
@@ -203,6 +204,92 @@ static void call_setters(SSL_CTX *ctx)
 	SSL_free(ssl);
 }
 
+static void session(const char *name, const char *how, SSL_SESSION *made)
+{
+	after(name, how, made != NULL);
+	SSL_SESSION_free(made);
+}
+
+static void call_restore(const unsigned char *der, size_t n, BIO *pem, FILE *file)
+{
+	const unsigned char *at = der;
+
+	before();
+	session("d2i_SSL_SESSION", n ? "works" : "fails", d2i_SSL_SESSION(NULL, &at, (long)n));
+	before();
+	session("PEM_read_bio_SSL_SESSION", n ? "works" : "fails", PEM_read_bio_SSL_SESSION(pem, NULL, NULL, NULL));
+	before();
+	session("PEM_read_SSL_SESSION", n ? "works" : "fails", PEM_read_SSL_SESSION(file, NULL, NULL, NULL));
+}
+
+static void call_sessions(SSL_SESSION *made)
+{
+	unsigned char der[8192], *end = der;
+	BIO *pem = BIO_new(BIO_s_mem());
+	FILE *file = tmpfile();
+	size_t n;
+
+	before();
+	n = (size_t)i2d_SSL_SESSION(made, &end);
+	after("i2d_SSL_SESSION", "works", n > 0);
+	before();
+	after("i2d_SSL_SESSION", "fails", i2d_SSL_SESSION(NULL, NULL));
+
+	PEM_write_bio_SSL_SESSION(pem, made);
+	PEM_write_SSL_SESSION(file, made);
+	rewind(file);
+	call_restore(der, n, pem, file);
+	call_restore(der, 0, pem, file);
+	BIO_free(pem);
+	fclose(file);
+}
+
+static void call_handshake(const char *how, int (*handshake)(SSL *), const char *name, int fd, SSL_CTX *ctx)
+{
+	SSL *ssl = SSL_new(ctx);
+	SSL_SESSION *made;
+
+	SSL_set_fd(ssl, fd);
+	before();
+	SSL_set_connect_state(ssl);
+	after("SSL_set_connect_state", how, 0);
+	before();
+	after(name, how, handshake(ssl));
+	made = SSL_get1_session(ssl);
+	if (made)
+		call_sessions(made);
+	before();
+	after("SSL_set_session", "nothing", SSL_set_session(ssl, NULL));
+	before();
+	after("SSL_set_session", made ? "something" : "nothing", SSL_set_session(ssl, made));
+	SSL_SESSION_free(made);
+	SSL_free(ssl);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void first_handshake(SSL *ssl)
+{
+	int fd = connect_to("127.0.0.1", port_text);
+	const unsigned char *none = NULL;
+	BIO *bio = BIO_new(BIO_s_mem());
+	FILE *file = tmpfile();
+
+	SSL_set_session(ssl, NULL);
+	SSL_set_fd(ssl, fd);
+	SSL_set_connect_state(ssl);
+	SSL_do_handshake(ssl);
+	SSL_connect(ssl);
+	i2d_SSL_SESSION(NULL, NULL);
+	d2i_SSL_SESSION(NULL, &none, 0);
+	PEM_write_bio_SSL_SESSION(bio, SSL_get_session(ssl));
+	SSL_SESSION_free(PEM_read_bio_SSL_SESSION(bio, NULL, NULL, NULL));
+	PEM_read_SSL_SESSION(file, NULL, NULL, NULL);
+	BIO_free(bio);
+	fclose(file);
+	close(fd);
+}
+
 /* libssl's own start has its own effects; and docs/HOOKS.md, "Which libssl", tells what a first call may do to dlerror.
  */
 static void first_calls(void)
@@ -213,6 +300,7 @@ static void first_calls(void)
 	SSL_CTX_set_client_cert_cb(ctx, SSL_CTX_get_client_cert_cb(ctx));
 	SSL_CTX_set_cert_cb(ctx, NULL, NULL);
 	SSL_set_cert_cb(ssl, NULL, NULL);
+	first_handshake(ssl);
 	SSL_free(ssl);
 	SSL_CTX_free(ctx);
 #if OPENSSL_VERSION_NUMBER >= 0x30000000
@@ -226,12 +314,17 @@ int main(int argc, char *argv[])
 
 	if (argc != 2)
 		die("usage: hooks PORT");
+	port_text = argv[1];
 	port = htons((uint16_t)atoi(argv[1]));
 	first_calls();
 	call_libc();
 	call_loader();
 	ctx = call_new("works", TLS_client_method());
 	call_setters(ctx);
+	call_handshake("works", SSL_connect, "SSL_connect", connect_to("127.0.0.1", port_text), ctx);
+	call_handshake("works", SSL_do_handshake, "SSL_do_handshake", connect_to("127.0.0.1", port_text), ctx);
+	call_handshake("no descriptor", SSL_connect, "SSL_connect", -1, ctx);
+	call_handshake("no descriptor", SSL_do_handshake, "SSL_do_handshake", -1, ctx);
 	SSL_CTX_free(ctx);
 	SSL_CTX_free(call_new("server", TLS_server_method()));
 	call_new("no method", NULL);
