@@ -201,8 +201,9 @@ firmware-build: $(call fw_libraries,$(FW_BOARDS)) $(call fw_images,$(FW_BOARDS))
 firmware-template-build: $(call fw_images,template)
 
 include tests/firmware/vault/vault.mk
+include tests/firmware/fuzz/fuzz.mk
 firmware-check-binaries: $(call fw_libraries,host) $(call fw_images,host an500 an500-small an505 template) $(B)/mtls-device $(B)/tests/mtls-server \
-	$(B)/tests/vault
+	$(B)/tests/vault $(FW_FUZZ:%=$(B)/tests/replay-%) $(FW_FUZZ_SEEDS)
 check-binaries: firmware-check-binaries
 
 # The emulated device on the user's desk; it looks for firmware/BOARD/device.elf beside itself.

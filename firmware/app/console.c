@@ -21,6 +21,7 @@ static const struct board *board;
 static char line[CONSOLE_LINE];
 static uint8_t piece[CONSOLE_PIECE];
 static bool uploading; /* vault_begin was called, vault_commit was not */
+static bool came[VAULT_FILES];
 
 /* --- in and out --------------------------------------------------------------------- */
 
@@ -165,6 +166,20 @@ static bool take_file(enum vault_file file, uint32_t length, uint32_t crc)
 	return false;
 }
 
+/* For the vault, what comes next of the same file is the rest of it: here, it is a file that comes twice. */
+static bool begin(enum vault_file file)
+{
+	if (!uploading) {
+		memset(came, 0, sizeof(came));
+		return check(vault_begin());
+	}
+	if (!came[file])
+		return true;
+	uploading = false;
+	refuse("out-of-order", "the file came already: upload again, from the first file on");
+	return false;
+}
+
 static void upload(char **word, unsigned n)
 {
 	enum vault_file file;
@@ -182,9 +197,10 @@ static void upload(char **word, unsigned n)
 		refuse("too-large", "the file is larger than the device can keep");
 		return;
 	}
-	if (!uploading && !check(vault_begin()))
+	if (!begin(file))
 		return;
 	uploading = take_file(file, length, crc);
+	came[file] = true;
 	memset(piece, 0, sizeof(piece)); /* it may have been a key */
 	if (uploading)
 		done();

@@ -7,7 +7,7 @@
  *
  *   help                         the commands
  *   status [json]                the credential's state
- *   upload NAME LENGTH CRC32     a file: LENGTH in figures, CRC32 in hex; then its bytes, as below
+ *   upload NAME LENGTH CRC32     a file, each once: LENGTH in figures, CRC32 in hex; then its bytes, as below
  *   commit                       what was uploaded is taken over at the next boot
  *   abort                        forgets what was uploaded and not committed
  *   remove                       the credential is removed at the next boot

@@ -14,7 +14,8 @@
 #   expect_seen KEY=VALUE...         the next line in our server's log
 #   expect_none                      there is no next line
 #   fail WHY, skip WHY, require CLIENT
-#   debian VERB...                   packaging/debian.sh, with the caller's cache and way to the network
+#   as_caller CMD...                 with the caller's cache and way to the network
+#   debian VERB...                   packaging/debian.sh, as that caller
 
 cred=$PKI/device
 probes=$BUILD/tests
@@ -36,10 +37,14 @@ skip() {
 	exit 77
 }
 
-debian() {
+as_caller() {
 	local ours
 	mapfile -t ours <"$WORK/caller"
-	timeout 600 env "${ours[@]}" "$TOP/packaging/debian.sh" "$@"
+	env "${ours[@]}" "$@"
+}
+
+debian() {
+	as_caller timeout 600 "$TOP/packaging/debian.sh" "$@"
 }
 
 require() {

@@ -5,7 +5,7 @@
 # that. At the next boot the old credential or the new one is at work, as a server sees it, and nothing of what was
 # uploaded is in the flash in the clear. tests/e2e/run tests/firmware/net/power.sh; BOARD and DEVICE as in device.sh.
 #
-# KILLS says how often: 20 on the host, 10 in QEMU, 50 there with LONG=1. SEED repeats the moments, as far as the
+# KILLS says how often: 20 on the host, 10 on each board in QEMU, 50 there with LONG=1. SEED repeats the moments, as far as the
 # machine does; it is in the message of a failure. Every flash operation, one by one, is for tests/firmware/vault/.
 
 board=${BOARD:-host}

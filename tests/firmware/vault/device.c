@@ -129,9 +129,9 @@ struct vault_layout device_layout(const struct device *d)
 
 static bool blank(const struct device *d, uint32_t at, uint32_t n)
 {
-	while (n && d->ram.bytes[at + n - 1] == 0xff)
-		n--;
-	return n == 0;
+	const uint8_t *p = d->ram.bytes + at;
+
+	return p[0] == 0xff && memcmp(p, p + 1, n - 1) == 0;
 }
 
 bool device_is_tidy(const struct device *d)

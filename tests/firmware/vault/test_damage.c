@@ -122,6 +122,8 @@ static void ck_after_damage(int what, enum vault_result r)
 	ck_assert_uint_eq(vault_file(VAULT_CERT).n, 0);
 }
 
+_Static_assert(1000 % DAMAGES == 0, "a thousand in all");
+
 START_TEST(a_thousand_corruptions)
 {
 	uint8_t *image = malloc(device.ram.flash.size);
