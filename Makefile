@@ -113,8 +113,8 @@ $(B)/tests/%: tests/probes/%.c Makefile
 
 # The same probes against OpenSSL 1.1.1, where OPENSSL11 names what packaging/debian.sh has fetched.
 OPENSSL11 ?=
-PROBES11 := $(if $(OPENSSL11),$(patsubst %,$(B)/tests/1.1.1/%,get hooks own parallel process resume reuse shared))
-$(B)/tests/1.1.1/%: tests/probes/%.c tests/probes/probe.h Makefile
+PROBES11 := $(if $(OPENSSL11),$(patsubst %,$(B)/tests/1.1.1/%,get hooks own parallel process resume reuse rotation shared))
+$(B)/tests/1.1.1/%: tests/probes/%.c tests/probes/probe.h tests/probes/rotation.h Makefile
 	$(call say,CC,$< (1.1.1))
 	@mkdir -p $(@D)
 	$(Q)$(CC) -I. -I$(OPENSSL11)/include -D_GNU_SOURCE -std=c11 $(WARN) -O1 -g -o $@ $< -L$(OPENSSL11)/lib \

@@ -14,6 +14,8 @@
 . tests/e2e/35-shared.sh
 # shellcheck source=tests/e2e/38-sessions.sh
 . tests/e2e/38-sessions.sh
+# shellcheck source=tests/e2e/rotation.sh
+. tests/e2e/rotation.sh
 
 setup() {
 	old=$(debian openssl-1.1.1 2>"$W/old.err")
@@ -117,6 +119,10 @@ test_removed() {
 	cred=$W/gone keeps removed get "$port"
 	server_use required
 	cred=$W/gone refused bare client_old "$port"
+}
+
+test_rotation() {
+	rotation rotation rename 200
 }
 
 test_post_handshake() {
