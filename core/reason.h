@@ -18,8 +18,18 @@ enum mtls_reason {
 
 enum mtls_state { MTLS_STATE_ABSENT, MTLS_STATE_REMOVED, MTLS_STATE_USABLE, MTLS_STATE_BROKEN };
 
-/* What an error is about. The first four are also the indices of the folder's files. */
-enum mtls_part { MTLS_CERT, MTLS_KEY, MTLS_PASS, MTLS_CONF, MTLS_FOLDER, MTLS_SETTING, MTLS_NOTHING };
+/* What an error is about. The first four are also the indices of the folder's files. A device stores the numbers. */
+enum mtls_part {
+	MTLS_CERT,
+	MTLS_KEY,
+	MTLS_PASS,
+	MTLS_CONF,
+	MTLS_FOLDER,
+	MTLS_SETTING,
+	MTLS_NOTHING,
+	MTLS_KEY_FORM, /* not the key but how its file is written: encoding, encryption; firmware only */
+	MTLS_PARTS
+};
 #define MTLS_FILES 4
 
 /*
@@ -36,14 +46,15 @@ struct mtls_error {
 	char detail[96];
 };
 
-/* Static strings, never NULL; a value out of range gives "unknown". remedy may be "". */
+/* Static strings, never NULL; a value out of range gives "unknown". */
 const char *mtls_reason_word(enum mtls_reason);
 const char *mtls_reason_sentence(enum mtls_reason);
+/* For programs of a machine, and may be ""; a device has its own (firmware/net/words.h). */
 const char *mtls_reason_remedy(enum mtls_reason);
 /* The state of a credential of which this is the reason; a policy word counts as MTLS_STATE_USABLE. */
 enum mtls_state mtls_reason_state(enum mtls_reason);
 
-/* "client_cert.pem", … for MTLS_CERT to MTLS_CONF; "" for the other parts. */
+/* "client_cert.pem", … for MTLS_CERT to MTLS_CONF and MTLS_KEY_FORM; "" for the other parts. */
 const char *mtls_part_file(enum mtls_part);
 
 /*

@@ -41,8 +41,8 @@ FW_LWIP    := $(patsubst $(LWIP)/%.c,lwip/%,$(wildcard $(LWIP)/src/core/*.c $(LW
 FW_BIND    := $(wildcard firmware/port/bind*.c)
 
 # --- boards --------------------------------------------------------------------
-# FW_CC.x, FW_AR.x; FW_FLAGS.x for compiling and linking; FW_LINK.x; FW_PORT.x: the sources of its port. The board's
-# name is that of its folder in build/firmware/.
+# FW_CC.x, FW_AR.x; FW_FLAGS.x for compiling and linking; FW_LINK.x, of an image FW_LINK.IMAGE too; FW_PORT.x: the
+# sources of its port. The board's name is that of its folder in build/firmware/.
 FW_CC.host    = $(CC)
 FW_AR.host    = $(AR)
 FW_FLAGS.host = $(CFLAGS)
@@ -87,9 +87,9 @@ FW_AR.an505-secure    = $(FW_AR.an500)
 FW_FLAGS.an505-secure = $(FW_M33) -mcmse -DFIRMWARE_HEAP=$(FW_HEAP.an505-secure)
 FW_LINK.an505-secure  = $(FW_SEMIHOST) -Wl,--defsym=__flash=0x10000000,--defsym=__flash_size=0x200000 \
 	-Wl,--defsym=__ram=0x38000000,--defsym=__ram_size=0x200000,--defsym=__stack_size=0x6000 \
-	-T $(B)/firmware/an505-secure/secure.ld -Wl,-u,secure_vault_boot,--cmse-implib,--out-implib=$(B)/firmware/an505-secure/entries.o
-FW_PORT.an505-secure := $(filter-out %/s_main.c,$(wildcard firmware/port/an505/s_*.c)) \
-	$(FW_MPS2)/psram.c $(FW_MPS2)/semihost.c $(FW_MPS2)/systick.c
+	-T $(B)/firmware/an505-secure/secure.ld
+FW_LINK.secure       = -Wl,-u,secure_vault_boot,--cmse-implib,--out-implib=$(B)/firmware/an505-secure/entries.o
+FW_PORT.an505-secure := $(filter-out %/s_main.c,$(wildcard firmware/port/an505/s_*.c)) $(filter-out %/an500.c,$(wildcard $(FW_MPS2)/*.c))
 
 FW_CC.an505    = $(FW_CC.an500)
 FW_AR.an505    = $(FW_AR.an500)
@@ -99,7 +99,8 @@ FW_LINK.an505  = $(B)/firmware/an505-secure/entries.o --crt0=minimal -Wl,--gc-se
 	-Wl,--defsym=__ram=0x28200000,--defsym=__ram_size=0x200000,--defsym=__stack_size=0x6000
 FW_PORT.an505 := $(filter-out %/ns_probe.c,$(wildcard firmware/port/an505/ns_*.c)) $(FW_MPS2)/lan9118.c $(FW_MPS2)/uart.c
 
-# A new port starts as a copy of it, so it has to compile and link. Its memories are an STM32F7's with 2 MB and 512 kB.
+# A new port starts as a copy of it, so it has to compile and link. Its memories are an STM32F777's with two banks: the
+# code has the first, 1 MiB; what the vault has of the second is in board.c. All 512 KiB of RAM are in one piece.
 FW_CC.template    = $(FW_CC.an500)
 FW_AR.template    = $(FW_AR.an500)
 FW_FLAGS.template = $(FW_FLAGS.an500)
@@ -122,7 +123,7 @@ FW_MAIN.device   := firmware/app/main.c
 FW_LIBS.selftest := port mbedtls lwip
 FW_LIBS.device   := app net vault core port mbedtls lwip
 # Boards that have other images, or images of other libraries.
-FW_IMAGES.an505-secure := secure
+FW_IMAGES.an505-secure := secure selftest
 FW_MAIN.secure         := firmware/port/an505/s_main.c
 FW_LIBS.secure         := vault core port mbedtls
 FW_IMAGES.an505        := device probe
@@ -132,8 +133,9 @@ FW_LIBS.device.an505   := $(filter-out vault,$(FW_LIBS.device))
 fw_images_of = $(or $(FW_IMAGES.$(1)),$(FW_IMAGES))
 fw_libraries = $(foreach board,$(1),$(foreach image,$(call fw_images_of,$(board)),$(call fw_libs,$(board),$(image))))
 
-# RSA-PSS goes past mbedTLS's table of a key's functions: firmware/net/signer.c.
-FW_WRAP := -Wl,--wrap=mbedtls_pk_sign_ext
+# RSA-PSS goes past mbedTLS's table of a key's functions: firmware/net/signer.c. Whether memory ran out is asked of
+# firmware/port/memory.c.
+FW_WRAP := -Wl,--wrap=mbedtls_pk_sign_ext,--wrap=mbedtls_calloc
 
 # fw_lib BOARD LIBRARY OBJECTS
 define fw_lib
@@ -152,7 +154,7 @@ fw_libs = $(foreach library,$(or $(FW_LIBS.$(2).$(1)),$(FW_LIBS.$(2))),$(call fw
 define fw_image
 $(B)/firmware/$(1)/$(2).elf: $(B)/firmware/$(1)/ours/$(FW_MAIN.$(2):.c=.o) $(call fw_libs,$(1),$(2))
 	$$(call say,LD,$$@)
-	$(Q)$$(FW_CC.$(1)) $$(FW_FLAGS.$(1)) $(FW_WRAP) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(FW_LINK.$(1))
+	$(Q)$$(FW_CC.$(1)) $$(FW_FLAGS.$(1)) $(FW_WRAP) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(FW_LINK.$(1)) $$(FW_LINK.$(2))
 endef
 
 # fw_board BOARD
@@ -179,7 +181,7 @@ $(call fw_lib,$(1),mbedtls,$(FW_MBEDTLS:%=$(B)/firmware/$(1)/%.o))
 
 $(call fw_lib,$(1),lwip,$(FW_LWIP:%=$(B)/firmware/$(1)/%.o))
 
-$(call fw_lib,$(1),port,$(patsubst %.c,$(B)/firmware/$(1)/ours/%.o,$(FW_BIND) firmware/port/nor.c $(FW_PORT.$(1))))
+$(call fw_lib,$(1),port,$(patsubst %.c,$(B)/firmware/$(1)/ours/%.o,$(FW_BIND) firmware/port/memory.c firmware/port/nor.c $(FW_PORT.$(1))))
 
 $(foreach part,$(FW_PARTS),$(call fw_lib,$(1),$(part),$(patsubst %.c,$(B)/firmware/$(1)/ours/%.o,$(FW_SRC.$(part))))
 
@@ -192,7 +194,7 @@ endef
 $(foreach board,$(FW_BOARDS) template,$(eval $(call fw_board,$(board))))
 fw_images = $(foreach board,$(1),$(patsubst %,$(B)/firmware/$(board)/%.elf,$(call fw_images_of,$(board))))
 $(call fw_images,an505): $(B)/firmware/an505-secure/secure.elf
-$(B)/firmware/an505-secure/secure.elf: $(B)/firmware/an505-secure/secure.ld
+$(call fw_images,an505-secure): $(B)/firmware/an505-secure/secure.ld
 $(B)/firmware/an505-secure/secure.ld: firmware/port/an505/sg.ld firmware/firmware.mk
 	@mkdir -p $(@D)
 	$(Q)$(FW_CC.an505-secure) $(FW_FLAGS.an505-secure) -nostdlib -Wl,--verbose -o /dev/null 2>/dev/null | \
@@ -202,7 +204,7 @@ firmware-template-build: $(call fw_images,template)
 
 include tests/firmware/vault/vault.mk
 include tests/firmware/fuzz/fuzz.mk
-firmware-check-binaries: $(call fw_libraries,host) $(call fw_images,host an500 an500-small an505 template) $(B)/mtls-device $(B)/tests/mtls-server \
+firmware-check-binaries: $(call fw_libraries,host) $(call fw_images,host an500 an500-small an505-secure an505 template) $(B)/mtls-device $(B)/tests/mtls-server \
 	$(B)/tests/vault $(FW_FUZZ:%=$(B)/tests/replay-%) $(FW_FUZZ_SEEDS)
 check-binaries: firmware-check-binaries
 

@@ -52,8 +52,7 @@ static bool allowed(const struct openssl *library, SSL *ssl, const SSL_SESSION *
 {
 	resumption r = rests_on(library, session);
 
-	return r == RESUMPTION_NOT_ASKED ||
-	       resumption_allowed(&library->is.parser, r, openssl_has_own(library, ssl));
+	return r == RESUMPTION_NOT_ASKED || resumption_allowed(&library->is.parser, r, openssl_has_own(library, ssl));
 }
 
 /* Programs switch it on only where they hold a certificate; where one does, what it says about it holds. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which sessions may be offered: see resumption.h. A value is a generation's serial with the decision's word below it. */
+/* Which sessions may be offered: see resumption.h. A value is a generation's serial with the decision's word below it.
+ */
 #include "shim/resumption.h"
 
 #include <stdatomic.h>

@@ -184,6 +184,7 @@ static void upload(char **word, unsigned n)
 {
 	enum vault_file file;
 	uint32_t length, crc;
+	char why[80];
 
 	if (n != 4 || !parse_number(word[2], 10, &length) || !parse_number(word[3], 16, &crc)) {
 		refuse("usage", "upload NAME LENGTH CRC32");
@@ -194,7 +195,9 @@ static void upload(char **word, unsigned n)
 		return;
 	}
 	if (length > vault_file_max(file)) {
-		refuse("too-large", "the file is larger than the device can keep");
+		snprintf(why, sizeof(why), "this file may have %lu bytes at most on the device",
+			 (unsigned long)vault_file_max(file));
+		refuse("too-large", why);
 		return;
 	}
 	if (!begin(file))

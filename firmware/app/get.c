@@ -3,7 +3,6 @@
 #include "firmware/app/get.h"
 
 #include "firmware/app/http.h"
-#include "firmware/net/socket.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -6,6 +6,8 @@
 #ifndef MTLS_FIRMWARE_APP_GET_H
 #define MTLS_FIRMWARE_APP_GET_H
 
+#include "firmware/net/socket.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,7 +18,7 @@ struct get {
 	/* The body, in pieces, whatever the status. */
 	void (*body)(void *ctx, const void *data, size_t n);
 	void *ctx;
-	char why[256]; /* a sentence, after a failure */
+	char why[SOCKETS_REASON]; /* a sentence, after a failure */
 };
 
 /* true: the server's answer came whole, and was 2xx. */

@@ -4,6 +4,7 @@
 
 #include "firmware/net/dn.h"
 #include "firmware/net/shared.h"
+#include "firmware/net/words.h"
 
 #include <mbedtls/platform_time.h>
 #include <mbedtls/sha1.h>
@@ -221,30 +222,34 @@ static void warn_of_dates(const mbedtls_x509_crt *crt, unsigned number)
 	}
 }
 
-static void warn_of_upload(const struct vault_status *status)
+static void warn_of(const struct mtls_error *e, const char *before, const char *behind)
 {
-	const struct mtls_error *e = &status->upload;
-	const char *file = e->part == MTLS_NOTHING ? "" : mtls_part_file(e->part);
-	const char *remedy = mtls_reason_remedy(e->reason);
+	size_t n = (size_t)snprintf(text, sizeof(text), "%s", before);
 
-	if (!status->refused)
-		return;
-	snprintf(text, sizeof(text), STATUS_REFUSED "%s%s%s%s%s%s%s (%s)", file, *file ? ": " : "",
-		 mtls_reason_sentence(e->reason), *e->detail ? ": " : "", e->detail, *remedy ? "; " : "", remedy,
-		 mtls_reason_word(e->reason));
+	words_explain(e, text + n, sizeof(text) - n);
+	n = strlen(text);
+	snprintf(text + n, sizeof(text) - n, "%s", behind);
 	item("warning", text);
 }
 
-/* Of what the vault has taken and this device cannot use all the same. */
-static void warn_of_credential(void)
+static void warn_of_upload(const struct vault_status *status)
+{
+	char word[40];
+
+	snprintf(word, sizeof(word), " (%s)", mtls_reason_word(status->upload.reason));
+	if (status->refused)
+		warn_of(&status->upload, STATUS_REFUSED, word);
+}
+
+/* Of what the vault has taken, maybe with another firmware, and this device cannot use all the same. */
+static void warn_of_credential(const struct vault_status *status)
 {
 	const struct shared *device = shared();
+	struct mtls_error e = {.reason = device->credential, .part = device->what};
+	bool stored = status->result == VAULT_OK && mtls_reason_state(status->reason) == MTLS_STATE_BROKEN;
 
-	if (!device->what)
-		return;
-	snprintf(text, sizeof(text), "%s: %s; %s", device->what, mtls_reason_sentence(device->credential),
-		 mtls_reason_remedy(device->credential));
-	item("warning", text);
+	if (stored || *mtls_part_file(device->what))
+		warn_of(&e, "", "");
 }
 
 static void put_warnings(const struct vault_status *status, const mbedtls_x509_crt *leaf)
@@ -257,14 +262,11 @@ static void put_warnings(const struct vault_status *status, const mbedtls_x509_c
 	if (status->result != VAULT_OK)
 		item("warning", vault_result_sentence(status->result));
 	warn_of_upload(status);
-	warn_of_credential();
+	warn_of_credential(status);
 	if (shared()->refusal)
 		item("warning", shared()->refusal);
-	if (shared()->policy.error.reason != MTLS_USABLE) {
-		snprintf(text, sizeof(text), "mtls.conf: %s: no certificate is presented",
-			 mtls_reason_sentence(MTLS_BAD_SETTING));
-		item("warning", text);
-	}
+	if (shared()->policy.error.reason != MTLS_USABLE)
+		warn_of(&shared()->policy.error, "", "; no certificate is presented");
 	list_end();
 }
 

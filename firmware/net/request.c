@@ -65,8 +65,8 @@ static void tell(const struct request *r, const mbedtls_ssl_context *ssl)
 		.sha256 = presented ? device->sha256 : NULL,
 	};
 
-	if (r->reason == device->credential)
-		event.what = device->what;
+	if (r->reason == device->credential && *mtls_part_file(device->what))
+		event.what = mtls_part_file(device->what);
 	log_event(level_of(r->reason), &event);
 }
 

@@ -36,10 +36,10 @@ static void print_sha256(const mbedtls_x509_crt *leaf, char text[65])
 	text[64] = '\0';
 }
 
-static void refuse(enum mtls_reason reason, enum vault_file file)
+static void refuse(enum mtls_reason reason, enum mtls_part file)
 {
 	now.credential = reason;
-	now.what = vault_file_name(file);
+	now.what = file;
 	mbedtls_x509_crt_free(&now.chain);
 	mbedtls_pk_free(&now.key);
 }
@@ -55,11 +55,11 @@ static void load_credential(void)
 		return;
 	ret = parse(&now.chain, vault_file(VAULT_CERT));
 	if (ret != 0) {
-		refuse(ret == MBEDTLS_ERR_X509_ALLOC_FAILED ? MTLS_UNREADABLE : MTLS_CERTIFICATE_MALFORMED, VAULT_CERT);
+		refuse(ret == MBEDTLS_ERR_X509_ALLOC_FAILED ? MTLS_UNREADABLE : MTLS_CERTIFICATE_MALFORMED, MTLS_CERT);
 		return;
 	}
 	if (!signer_setup(&now.key)) {
-		refuse(MTLS_KEY_UNSUPPORTED, VAULT_KEY);
+		refuse(MTLS_KEY_UNSUPPORTED, MTLS_KEY);
 		return;
 	}
 	now.type = vault_signer()->type();
@@ -84,6 +84,7 @@ static void load_policy(void)
 
 void shared_load(void)
 {
+	now.what = MTLS_FOLDER;
 	mbedtls_x509_crt_init(&now.chain);
 	mbedtls_x509_crt_init(&now.ca);
 	mbedtls_pk_init(&now.key);

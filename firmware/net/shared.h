@@ -13,9 +13,9 @@
 #include <mbedtls/x509_crt.h>
 
 struct shared {
-	/* MTLS_USABLE, or why no certificate will be presented; what then names the file at fault, or is NULL. */
+	/* MTLS_USABLE, or why no certificate will be presented; what is the file at fault then, or MTLS_FOLDER. */
 	enum mtls_reason credential;
-	const char *what;
+	enum mtls_part what;
 	mbedtls_x509_crt chain; /* leaf first; only with MTLS_USABLE, as key, type, subject and sha256 */
 	mbedtls_pk_context key; /* stands for vault_signer() */
 	enum mtls_key_type type;

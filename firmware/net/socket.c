@@ -36,7 +36,7 @@ static struct socket {
 	uint16_t port;
 	bool nonblock;
 	char host[SOCKETS_HOST];
-	char why[200];
+	char why[SOCKETS_REASON];
 } pool[SOCKETS_MAX];
 
 bool mtls_sockets_start(const struct board *board, void (*log)(const char *line, size_t n))

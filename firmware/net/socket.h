@@ -21,6 +21,7 @@
 
 #define SOCKETS_DEADLINE 30000 /* ms that a call waits at most, unless SO_RCVTIMEO or SO_SNDTIMEO say otherwise */
 #define SOCKETS_HOST     254   /* bytes of a host's name, the NUL included (RFC 1035 2.3.4) */
+#define SOCKETS_REASON   304   /* bytes of the longest sentence of mtls_socket_reason, the NUL included */
 
 enum { MTLS_AF_INET = 1 };
 enum { MTLS_SOCK_STREAM = 1 };

@@ -6,6 +6,7 @@
 #include "firmware/net/tls.h"
 
 #include "firmware/net/shared.h"
+#include "firmware/port/port.h"
 
 #include <mbedtls/net_sockets.h>
 #include <mbedtls/psa_util.h>
@@ -81,6 +82,33 @@ static int stream_in(void *ctx, unsigned char *data, size_t n)
 	return got == STREAM_END ? 0 : MBEDTLS_ERR_NET_CONN_RESET;
 }
 
+/* --- failures ---------------------------------------------------------------------------- */
+
+/* What ran out before is not why the next call fails. */
+static void forget_memory(void)
+{
+	(void)board_had_no_memory();
+}
+
+/*
+ * Memory that ran out comes up here as nearly any error, or not before the server refuses what was made without it: so
+ * it is noted, from forget_memory on, until the server is content.
+ */
+static void note_memory(struct tls *t)
+{
+	t->starved = board_had_no_memory() || t->starved;
+}
+
+/* TLS_WAIT, or for good. */
+static int failed(struct tls *t, int ret)
+{
+	if (ret == MBEDTLS_ERR_SSL_WANT_READ || ret == MBEDTLS_ERR_SSL_WANT_WRITE)
+		return TLS_WAIT;
+	note_memory(t);
+	t->error = t->starved ? MBEDTLS_ERR_SSL_ALLOC_FAILED : ret;
+	return TLS_FAILED;
+}
+
 /* --- begin and end --------------------------------------------------------------------- */
 
 static bool is_address(const char *host)
@@ -111,20 +139,25 @@ static int configure(struct tls *t, const struct tls_peer *peer)
 
 bool tls_begin(struct tls *t, struct stream *stream, const struct tls_peer *peer)
 {
+	int ret;
+
 	memset(t, 0, sizeof(*t));
 	t->stream = stream;
 	t->request.host = peer->host;
 	t->request.peer = peer->address;
 	t->request.reason = MTLS_REASONS;
 	t->begun = true;
+	forget_memory();
 	mbedtls_ssl_init(&t->ssl);
 	mbedtls_ssl_config_init(&t->config);
-	t->error = configure(t, peer);
-	if (t->error == 0)
-		t->error = mbedtls_ssl_setup(&t->ssl, &t->config);
-	if (t->error == 0 && !is_address(peer->host))
-		t->error = mbedtls_ssl_set_hostname(&t->ssl, peer->host);
+	ret = configure(t, peer);
+	if (ret == 0)
+		ret = mbedtls_ssl_setup(&t->ssl, &t->config);
+	if (ret == 0 && !is_address(peer->host))
+		ret = mbedtls_ssl_set_hostname(&t->ssl, peer->host);
 	mbedtls_ssl_set_bio(&t->ssl, t, stream_out, stream_in, NULL);
+	if (ret != 0)
+		failed(t, ret);
 	return t->error == 0;
 }
 
@@ -137,15 +170,6 @@ void tls_end(struct tls *t)
 	mbedtls_ssl_free(&t->ssl);
 	mbedtls_ssl_config_free(&t->config);
 	memset(t, 0, sizeof(*t));
-}
-
-/* TLS_WAIT, or for good. */
-static int failed(struct tls *t, int ret)
-{
-	if (ret == MBEDTLS_ERR_SSL_WANT_READ || ret == MBEDTLS_ERR_SSL_WANT_WRITE)
-		return TLS_WAIT;
-	t->error = ret;
-	return TLS_FAILED;
 }
 
 /* --- handshakes -------------------------------------------------------------------------- */
@@ -162,13 +186,16 @@ static int before_step(struct tls *t, int state)
 
 static int step(struct tls *t)
 {
-	int state = inside_state(&t->ssl), ret = before_step(t, state);
+	int state = inside_state(&t->ssl), ret;
 
+	forget_memory();
+	ret = before_step(t, state);
 	if (ret != 0)
 		return ret;
 	t->stepping = true;
 	ret = mbedtls_ssl_handshake_step(&t->ssl);
 	t->stepping = false;
+	note_memory(t);
 	if (state == MBEDTLS_SSL_CLIENT_HELLO)
 		inside_note_fragment(&t->ssl);
 	if (ret == 0 && state == MBEDTLS_SSL_CERTIFICATE_REQUEST && inside_asked(&t->ssl) &&
@@ -224,6 +251,7 @@ long tls_send(struct tls *t, const void *data, size_t n)
 		return failed(t, most);
 	if (n > (size_t)most)
 		n = (size_t)most;
+	forget_memory();
 	ret = mbedtls_ssl_write(&t->ssl, data, n);
 	if (ret > 0)
 		return ret;
@@ -243,11 +271,13 @@ static long take(struct tls *t, void *data, size_t n)
 		ret = tls_flush(t);
 		if (ret == TLS_FAILED || inside_state(&t->ssl) != MBEDTLS_SSL_HANDSHAKE_OVER)
 			return ret;
+		forget_memory();
 		ret = mbedtls_ssl_read(&t->ssl, data, n);
 		/* A renegotiation has begun: it goes on in tls_flush. */
 	} while (ret == MBEDTLS_ERR_SSL_WANT_READ && inside_state(&t->ssl) != MBEDTLS_SSL_HANDSHAKE_OVER);
 	if (ret > 0 || mbedtls_ssl_get_bytes_avail(&t->ssl)) {
 		t->heard = true;
+		t->starved = false;
 		return ret > 0 ? ret : TLS_DONE;
 	}
 	if (ret == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY) {

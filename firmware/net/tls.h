@@ -23,6 +23,7 @@ struct tls {
 	bool stepping; /* a handshake's step is under way, and it is ours */
 	bool open;     /* there was a whole handshake */
 	bool heard;    /* the server has sent data: it is content with us */
+	bool starved;  /* memory ran out since it was last heard */
 	bool ended;    /* it has said goodbye */
 	int error;     /* mbedTLS's, of what has failed; 0: nothing */
 };

@@ -2,8 +2,8 @@
 /* mbedTLS's numbers as sentences for people who have a device and a server, and no debugger. */
 #include "firmware/net/shared.h"
 #include "firmware/net/tls.h"
+#include "firmware/net/words.h"
 
-#include <mbedtls/error.h>
 #include <mbedtls/net_sockets.h>
 #include <mbedtls/platform_time.h>
 
@@ -64,20 +64,6 @@ static const char *find(const struct word *words, size_t n, int number)
 	return NULL;
 }
 
-static bool is_memory(int error)
-{
-	return error == MBEDTLS_ERR_SSL_ALLOC_FAILED || error == MBEDTLS_ERR_X509_ALLOC_FAILED ||
-	       error == MBEDTLS_ERR_PK_ALLOC_FAILED || error == MBEDTLS_ERR_ECP_ALLOC_FAILED ||
-	       error == MBEDTLS_ERR_MPI_ALLOC_FAILED || error == MBEDTLS_ERR_MD_ALLOC_FAILED ||
-	       error == MBEDTLS_ERR_ASN1_ALLOC_FAILED || error == PSA_ERROR_INSUFFICIENT_MEMORY;
-}
-
-/* mbedTLS adds a low-level error to a high-level one: -0x3b00 - 0x62 and the like. */
-static bool about_memory(int error)
-{
-	return is_memory(error) || is_memory(-(-error & 0x7f)) || is_memory(-(-error & 0xff80));
-}
-
 static bool is_verification(int error)
 {
 	return error == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED || error == MBEDTLS_ERR_SSL_BAD_CERTIFICATE ||
@@ -102,8 +88,10 @@ static int cause(const struct tls *t, char *to, size_t size)
 {
 	const char *text;
 
-	if (about_memory(t->error)) {
-		snprintf(to, size, "there is no memory left for another connection");
+	if (t->error == MBEDTLS_ERR_SSL_ALLOC_FAILED) { /* tls.c makes it of whatever became of that */
+		snprintf(to, size,
+			 "not enough memory for TLS: close other connections, or give the firmware a larger "
+			 "heap (FIRMWARE_HEAP)");
 		return ENOMEM;
 	}
 	if (is_verification(t->error)) {
@@ -132,15 +120,18 @@ static int cause(const struct tls *t, char *to, size_t size)
 int tls_why(const struct tls *t, char *to, size_t size)
 {
 	int error = cause(t, to, size);
-	enum mtls_reason reason = t->request.reason;
+	struct mtls_error withheld = {.reason = t->request.reason, .part = MTLS_FOLDER};
 	size_t n = strlen(to);
 
-	if (t->heard || reason == MTLS_REASONS || error == EACCES || error == ENOMEM)
+	if (t->heard || withheld.reason == MTLS_REASONS || error == EACCES || error == ENOMEM)
 		return error;
-	if (reason == MTLS_PRESENTED)
+	if (withheld.reason == MTLS_PRESENTED) {
 		snprintf(to + n, size - n, "; it had asked for the certificate and got it");
-	else
-		snprintf(to + n, size - n, "; it had asked for a certificate and got none: %s: %s",
-			 mtls_reason_word(reason), mtls_reason_sentence(reason));
+		return error;
+	}
+	snprintf(to + n, size - n,
+		 "; it had asked for a certificate and got none: %s: ", mtls_reason_word(withheld.reason));
+	n = strlen(to);
+	words_explain(&withheld, to + n, size - n);
 	return error;
 }

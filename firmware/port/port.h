@@ -29,4 +29,8 @@ void board_bind(const struct board *);
 /* The board that was bound, or NULL. */
 const struct board *board_bound(void);
 
+/* Was mbedTLS refused memory since this was asked last? Also in an image that this one calls (note). memory.c */
+bool board_had_no_memory(void);
+void board_note_no_memory(void);
+
 #endif

@@ -20,6 +20,8 @@
 
 #define PATIENCE_MS 3000 /* for the end of a device that was told to */
 #define ARGS        24
+#define IMAGES      2 /* of one board */
+#define ELF_PATH    (PATH_MAX + 64)
 
 struct command {
 	char *arg[ARGS + 1];
@@ -43,9 +45,9 @@ static void free_command(struct command *c)
 		free(c->arg[--c->n]);
 }
 
-static void host_command(struct command *c, const char *elf, const struct image *image, uint16_t port)
+static void host_command(struct command *c, char elf[IMAGES][ELF_PATH], const struct image *image, uint16_t port)
 {
-	add(c, "%s", elf);
+	add(c, "%s", elf[0]);
 	add(c, "flash=%s", image->flash_path);
 	add(c, "otp=%s", image->otp_path);
 	add(c, "port=%u", port);
@@ -79,11 +81,11 @@ static void qemu_command(struct command *c, const char *machine, const struct im
 		add(c, "user,id=net,restrict=on");
 }
 
-static void an500_command(struct command *c, const char *elf, const struct image *image, uint16_t port)
+static void an500_command(struct command *c, char elf[IMAGES][ELF_PATH], const struct image *image, uint16_t port)
 {
 	qemu_command(c, "mps2-an500", image, port);
 	add(c, "-kernel");
-	add(c, "%s", elf);
+	add(c, "%s", elf[0]);
 }
 
 /* QEMU's options end at a comma; two are one of the value's. */
@@ -102,31 +104,38 @@ static void add_loader(struct command *c, const char *path)
 	add(c, "loader,file=%s", value);
 }
 
-/* The secure image is the kernel; it starts the other one, which is elf. */
-static void an505_command(struct command *c, const char *elf, const struct image *image, uint16_t port)
+/* The secure image is the kernel; it starts the other one. */
+static void an505_command(struct command *c, char elf[IMAGES][ELF_PATH], const struct image *image, uint16_t port)
 {
-	int folder = (int)(strrchr(elf, '/') - elf);
-
 	qemu_command(c, "mps2-an505", image, port);
 	add(c, "-kernel");
-	add(c, "%.*s-secure/secure.elf", folder, elf);
-	add_loader(c, elf);
+	add(c, "%s", elf[1]);
+	add_loader(c, elf[0]);
 }
 
 static const struct {
-	const char *name;
-	void (*command)(struct command *, const char *elf, const struct image *, uint16_t port);
-} boards[] = {
-	{"host", host_command}, {"an500", an500_command}, {"an500-small", an500_command}, {"an505", an505_command}};
+	const char *name, *image[IMAGES]; /* beside us, in firmware/ */
+	void (*command)(struct command *, char elf[IMAGES][ELF_PATH], const struct image *, uint16_t port);
+} boards[] = {{"host", {"host/device.elf"}, host_command},
+	      {"an500", {"an500/device.elf"}, an500_command},
+	      {"an500-small", {"an500-small/device.elf"}, an500_command},
+	      {"an505", {"an505/device.elf", "an505-secure/secure.elf"}, an505_command}};
 
 #define N_BOARDS (sizeof(boards) / sizeof(boards[0]))
 
+/* N_BOARDS: there is none of that name. */
+static size_t find_board(const char *name)
+{
+	size_t i = 0;
+
+	while (i < N_BOARDS && strcmp(boards[i].name, name) != 0)
+		i++;
+	return i;
+}
+
 bool board_known(const char *name)
 {
-	for (size_t i = 0; i < N_BOARDS; i++)
-		if (strcmp(boards[i].name, name) == 0)
-			return true;
-	return false;
+	return find_board(name) < N_BOARDS;
 }
 
 /* In the child. A descriptor that is closed at exec tells the parent that it came to that; else errno comes through. */
@@ -164,25 +173,36 @@ static int start(struct device *d, const struct command *c)
 	return error;
 }
 
+/* The board's images, beside this program. false: said why. */
+static bool find_images(size_t board, char elf[IMAGES][ELF_PATH])
+{
+	char folder[PATH_MAX];
+
+	if (!tool_folder(folder, sizeof(folder)))
+		return !tool_fail("/proc/self/exe cannot be read: %s", strerror(errno));
+	for (size_t i = 0; i < IMAGES && boards[board].image[i]; i++) {
+		snprintf(elf[i], ELF_PATH, "%s/firmware/%s", folder, boards[board].image[i]);
+		if (access(elf[i], R_OK) != 0)
+			return !tool_fail("%s: %s; build it with: make firmware", elf[i], strerror(errno));
+	}
+	return true;
+}
+
 bool board_on(struct device *d, const struct tool *tool, const struct image *image, uint16_t port)
 {
+	static char elf[IMAGES][ELF_PATH];
 	struct command c = {.n = 0};
-	char folder[PATH_MAX], elf[PATH_MAX + 64];
+	size_t board = find_board(tool->board);
 	int error = 0;
 
 	*d = (struct device){.pid = -1, .to = -1, .from = -1};
-	if (!tool_folder(folder, sizeof(folder)))
-		return !tool_fail("/proc/self/exe cannot be read: %s", strerror(errno));
-	snprintf(elf, sizeof(elf), "%s/firmware/%s/device.elf", folder, tool->board);
-	if (access(elf, R_OK) != 0)
-		return !tool_fail("%s: %s; build it with: make firmware", elf, strerror(errno));
-	for (size_t i = 0; i < N_BOARDS; i++)
-		if (strcmp(boards[i].name, tool->board) == 0)
-			boards[i].command(&c, elf, image, port);
+	if (!find_images(board, elf))
+		return false;
+	boards[board].command(&c, elf, image, port);
 	signal(SIGPIPE, SIG_IGN);
 	error = c.arg[0] ? start(d, &c) : ENOMEM;
 	if (error)
-		tool_fail("%s: %s%s", c.arg[0] ? c.arg[0] : elf, strerror(error),
+		tool_fail("%s: %s%s", c.arg[0] ? c.arg[0] : elf[0], strerror(error),
 			  error == ENOENT ? "; install it, or try --board host" : "");
 	free_command(&c);
 	if (error)

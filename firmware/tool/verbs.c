@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_MAX  ((size_t)1 << 20) /* contract, section 1 */
+#define FILE_MAX  ((size_t)1 << 20) /* contract, section 1; the device's own limits are lower, and it tells them */
 #define FILES_MAX 5
 #define GATE      "10.0.2.100" /* this machine's loopback, as the device sees it */
 
@@ -49,7 +49,7 @@ static bool read_file(struct file *f)
 	} else if (!S_ISREG(st.st_mode)) {
 		tool_fail("%s: this is not a regular file; name a file or its folder", f->path);
 	} else if ((size_t)st.st_size > FILE_MAX) {
-		tool_fail("%s: this is too large; keep the leaf and its intermediates only", f->path);
+		tool_fail("%s: this is too large for any device, which takes less than 1 MiB", f->path);
 	} else {
 		f->data = malloc(FILE_MAX + 1);
 		while (f->data && f->n <= FILE_MAX && (n = read(fd, f->data + f->n, FILE_MAX + 1 - f->n)) > 0)

@@ -139,7 +139,9 @@ static enum mtls_reason read_chain(struct load *l)
 		}
 	}
 	if (size > MBEDTLS_SSL_OUT_CONTENT_LEN)
-		return fail(l->error, MTLS_TOO_LARGE, MTLS_CERT, "the chain is longer than this device can send");
+		return fail_number(l->error, MTLS_TOO_LARGE, MTLS_CERT,
+				   "the chain is longer than this device can send (", MBEDTLS_SSL_OUT_CONTENT_LEN,
+				   " bytes)");
 	return MTLS_USABLE;
 }
 

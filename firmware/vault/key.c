@@ -170,9 +170,9 @@ static enum mtls_reason refused(const struct load *l, int ret, const struct outl
 	if (o->explicit_curve)
 		return unsupported(l, "explicit curve parameters", " of a curve that this device does not have");
 	if (pkcs8 && o->version == 1)
-		return unsupported(l, "PKCS#8, version 2", ": write it again with: openssl pkey");
+		return fail(l, MTLS_KEY_UNSUPPORTED, MTLS_KEY_FORM, "PKCS#8, version 2");
 	if (pkcs8 && o->attributes)
-		return unsupported(l, "PKCS#8 with attributes", ": write it again with: openssl pkey");
+		return fail(l, MTLS_KEY_UNSUPPORTED, MTLS_KEY_FORM, "PKCS#8 with attributes");
 	if (o->rsa > VAULT_SIGNATURE)
 		return unsupported(l, "RSA with more than 4096 bits", "");
 	return fail(l, MTLS_KEY_MALFORMED, MTLS_KEY, FORMS[l->blocks->key_form].name);

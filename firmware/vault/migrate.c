@@ -25,6 +25,16 @@ static enum mtls_reason fail_file(struct mtls_error *e, enum mtls_reason reason,
 	return fail(e, reason, file == VAULT_CA ? MTLS_NOTHING : (enum mtls_part)file, t.s);
 }
 
+static void fail_room(struct mtls_error *e, enum vault_file file, size_t room)
+{
+	struct mtls_text t = {.n = 0};
+
+	mtls_text_put(&t, "all files together do not fit into ");
+	mtls_text_number(&t, room);
+	mtls_text_put(&t, " bytes");
+	fail_file(e, MTLS_TOO_LARGE, file, t.s);
+}
+
 /* --- judging ---------------------------------------------------------------------------------- */
 
 enum mtls_reason vault_judge(const struct vault_payload *payload, struct vault_identity **identity,
@@ -104,7 +114,7 @@ static bool merge(const struct board_flash *f, uint32_t inbox, const struct vaul
 			continue;
 		to = vault_payload_add(payload, i, u->file[i].size);
 		if (!to) {
-			fail_file(error, MTLS_TOO_LARGE, (enum vault_file)i, "all files together do not fit");
+			fail_room(error, (enum vault_file)i, payload->max);
 			*refused = true;
 		} else if (!vault_inbox_read(f, inbox, u, (enum vault_file)i, to, &intact)) {
 			return false;

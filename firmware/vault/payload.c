@@ -159,7 +159,7 @@ void vault_payload_outcome(const struct vault_payload *l, struct vault_outcome *
 
 	out->refused = false;
 	mtls_fail(&out->error, MTLS_NO_CREDENTIAL, MTLS_NOTHING, (struct mtls_bytes){NULL, 0});
-	if (!vault_payload_find(l, VAULT_TAG_OUTCOME, &value) || value.n <= FIXED || value.p[1] > MTLS_NOTHING)
+	if (!vault_payload_find(l, VAULT_TAG_OUTCOME, &value) || value.n <= FIXED || value.p[1] >= MTLS_PARTS)
 		return;
 	word = (const char *)value.p + FIXED; /* ends at the entry's NUL at the latest */
 	word_n = strlen(word);

@@ -48,7 +48,7 @@ static const struct scheme *find(uint16_t number, size_t size)
 #ifdef MBEDTLS_RSA_C
 
 /* A PSS salt is as long as the hash (RFC 8446 4.2.3): a short key has no room for it. */
-static int sign_rsa(const struct scheme *s, const unsigned char *hash, unsigned char *signature, size_t *length)
+static int compute_rsa(const struct scheme *s, const unsigned char *hash, unsigned char *signature, size_t *length)
 {
 	mbedtls_rsa_context *rsa = mbedtls_pk_rsa(signer.key);
 	int ret;
@@ -64,6 +64,25 @@ static int sign_rsa(const struct scheme *s, const unsigned char *hash, unsigned 
 	return ret ? ret
 		   : mbedtls_rsa_rsassa_pkcs1_v15_sign(rsa, vault_random, NULL, s->md, (unsigned)s->size, hash,
 						       signature);
+}
+
+/*
+ * mbedTLS keeps two numbers that blind and unblind, and changes one after the other: where it failed between them (no
+ * memory) each signature from then on would be wrong. Without them it makes new ones.
+ */
+static void forget_blinding(mbedtls_rsa_context *rsa)
+{
+	mbedtls_mpi_free(&rsa->MBEDTLS_PRIVATE(Vi));
+	mbedtls_mpi_free(&rsa->MBEDTLS_PRIVATE(Vf));
+}
+
+static int sign_rsa(const struct scheme *s, const unsigned char *hash, unsigned char *signature, size_t *length)
+{
+	int ret = compute_rsa(s, hash, signature, length);
+
+	if (ret != 0)
+		forget_blinding(mbedtls_pk_rsa(signer.key));
+	return ret;
 }
 
 #else

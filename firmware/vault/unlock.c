@@ -50,7 +50,7 @@ static enum mtls_reason unsupported(const struct unlock *u, const char *before, 
 	mtls_text_put(&t, before);
 	mtls_text_put(&t, name);
 	mtls_text_put(&t, behind);
-	return fail(u, MTLS_KEY_UNSUPPORTED, MTLS_KEY, t.s);
+	return fail(u, MTLS_KEY_UNSUPPORTED, MTLS_KEY_FORM, t.s);
 }
 
 static enum mtls_reason check_rounds(const struct unlock *u, uint32_t rounds)
@@ -62,7 +62,7 @@ static enum mtls_reason check_rounds(const struct unlock *u, uint32_t rounds)
 	mtls_text_put(&t, "more than ");
 	mtls_text_number(&t, VAULT_ROUNDS_MAX);
 	mtls_text_put(&t, " rounds to derive the key of the encryption: too slow to boot with");
-	return fail(u, MTLS_KEY_UNSUPPORTED, MTLS_KEY, t.s);
+	return fail(u, MTLS_KEY_UNSUPPORTED, MTLS_KEY_FORM, t.s);
 }
 
 /* The last that is looked at before the passphrase is. */
@@ -92,7 +92,7 @@ static enum mtls_reason check_pbkdf2(const struct unlock *u, struct mtls_bytes p
 	if (!der_take(&parameters, DER_SEQUENCE, &inside) || parameters.n || !der_take(&inside, DER_OCTETS, &salt) ||
 	    !der_number(&inside, &rounds) || rounds == 0 || (der_number(&inside, &size) && size != key_size) ||
 	    (inside.n && (!der_algorithm(&inside, &hash, &nothing) || inside.n)))
-		return fail(u, MTLS_KEY_UNSUPPORTED, MTLS_KEY, "parameters of PBKDF2");
+		return fail(u, MTLS_KEY_UNSUPPORTED, MTLS_KEY_FORM, "parameters of PBKDF2");
 	name = asn1(hash, DER_OID);
 	if (mbedtls_oid_get_md_hmac(&name, &md) != 0 || !mbedtls_md_info_from_type(md))
 		return unsupported(u, "PBKDF2 with ", hash, "; this device reads HMAC-SHA1 and HMAC-SHA2");
@@ -121,7 +121,7 @@ static enum mtls_reason check_pbes2(const struct unlock *u, struct mtls_bytes bo
 	*block = mbedtls_cipher_info_get_block_size(info);
 	if (!der_take(&cipher_parameters, DER_OCTETS, &iv) || cipher_parameters.n ||
 	    iv.n != mbedtls_cipher_info_get_iv_size(info))
-		return fail(u, MTLS_KEY_UNSUPPORTED, MTLS_KEY, "parameters of the cipher");
+		return fail(u, MTLS_KEY_UNSUPPORTED, MTLS_KEY_FORM, "parameters of the cipher");
 	return check_pbkdf2(u, kdf_parameters, mbedtls_cipher_info_get_key_bitlen(info) / 8);
 }
 
@@ -155,9 +155,9 @@ static enum mtls_reason check_pkcs12(const struct unlock *u, const mbedtls_asn1_
 	if (!info)
 		return unsupported(u, "encrypted with ", name, "; this device reads PBES2 and SHA1-3DES");
 	if (!der_take(&both, DER_OCTETS, &salt) || !der_number(&both, &rounds) || both.n || rounds == 0)
-		return fail(u, MTLS_KEY_UNSUPPORTED, MTLS_KEY, "parameters of PKCS#12's encryption");
+		return fail(u, MTLS_KEY_UNSUPPORTED, MTLS_KEY_FORM, "parameters of PKCS#12's encryption");
 	if (!pkcs12_takes(u->blocks->pass))
-		return fail(u, MTLS_KEY_UNSUPPORTED, MTLS_PASS,
+		return fail(u, MTLS_KEY_UNSUPPORTED, MTLS_KEY_FORM,
 			    "PKCS#12's encryption with a passphrase that is long or not ASCII");
 	*block = mbedtls_cipher_info_get_block_size(info);
 	return check_rounds(u, rounds);
@@ -333,7 +333,7 @@ static enum mtls_reason check_dek(const struct unlock *u, int ret, const char *n
 		mtls_text_put(&t, "encrypted with ");
 		mtls_text_put(&t, name);
 		mtls_text_put(&t, "; this device reads " TRADITIONAL);
-		return fail(u, MTLS_KEY_UNSUPPORTED, MTLS_KEY, t.s);
+		return fail(u, MTLS_KEY_UNSUPPORTED, MTLS_KEY_FORM, t.s);
 	case MBEDTLS_ERR_PEM_ALLOC_FAILED:
 		return fail(u, MTLS_UNREADABLE, MTLS_KEY, "out of memory");
 	default:

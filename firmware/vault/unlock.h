@@ -12,7 +12,8 @@
 /*
  * For a key that is encrypted. der: of the block, whose outline pem is; then of the plain key, in the same memory: what
  * decrypts to good padding, which one wrong passphrase in about 256 does too. MTLS_USABLE; MTLS_KEY_MALFORMED or
- * MTLS_KEY_UNSUPPORTED, whatever the passphrase; MTLS_PASSPHRASE_MISSING or _WRONG; MTLS_UNREADABLE: no memory.
+ * MTLS_KEY_UNSUPPORTED (of MTLS_KEY_FORM), whatever the passphrase; MTLS_PASSPHRASE_MISSING or _WRONG; MTLS_UNREADABLE:
+ * no memory.
  */
 enum mtls_reason vault_unlock(const struct mtls_blocks *, const struct mtls_pem *, struct vault_heap *der,
 			      struct mtls_error *);

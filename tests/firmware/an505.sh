@@ -27,13 +27,17 @@ had() {
 	cp --sparse=always "$W/image" "$W/image.otp" "$T"
 }
 
-# board IMAGE: in QEMU, its console on ours, with $port reachable
-board() {
+# qemu OPTION...: the board, its console on ours, with $port reachable
+qemu() {
 	timeout 20 qemu-system-arm -machine mps2-an505,memory-backend=flash -nodefaults -display none -serial stdio \
 		-object "memory-backend-file,id=flash,size=16M,share=on,mem-path=$T/image" \
 		-semihosting-config "enable=on,target=native,arg=device,arg=otp=$T/image.otp" -net nic,netdev=net \
-		-netdev "user,id=net,restrict=on${port:+,guestfwd=tcp:10.0.2.100:$port-cmd:$tool --relay $port}" \
-		-kernel "$images/an505-secure/secure.elf" -device "loader,file=$images/an505/$1.elf"
+		-netdev "user,id=net,restrict=on${port:+,guestfwd=tcp:10.0.2.100:$port-cmd:$tool --relay $port}" "$@"
+}
+
+# board IMAGE: the secure image, and this one in the place of the other
+board() {
+	qemu -kernel "$images/an505-secure/secure.elf" -device "loader,file=$images/an505/$1.elf"
 }
 
 # --- what must fault --------------------------------------------------------------------------
@@ -93,6 +97,34 @@ test_own_memory() {
 
 test_pointers() {
 	answers pointers 'all refused'
+}
+
+# --- the self-test -------------------------------------------------------------------------------
+
+test_selftest() {
+	had
+	qemu -kernel "$images/an505-secure/selftest.elf" >"$T/out" 2>"$T/err" </dev/null
+	expect_text "$T/out" 'all is well'
+	! grep -a FAIL "$T/out" || fail "a part is not as it should be"
+}
+
+# --- an image that is not there ------------------------------------------------------------------
+
+# One line, before there is a QEMU to say more.
+test_missing_image() {
+	local elf
+	for elf in an505/device.elf an505-secure/secure.elf; do
+		mkdir -p "here/firmware/an505" here/firmware/an505-secure
+		cp "$tool" here/mtls-device
+		cp "$images/an505/device.elf" here/firmware/an505
+		cp "$images/an505-secure/secure.elf" here/firmware/an505-secure
+		rm "here/firmware/$elf"
+		rc=0
+		here/mtls-device --board an505 --image "$T/image" status >"$T/out" 2>"$T/err" || rc=$?
+		[ "$rc" = 1 ] || fail "exit $rc"
+		[ "$(cat "$T/err")" = "mtls-device: $T/here/firmware/$elf: No such file or directory; build it with: make firmware" ] ||
+			fail "$(cat "$T/err")"
+	done
 }
 
 # --- one signature each ------------------------------------------------------------------------------

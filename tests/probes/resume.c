@@ -8,12 +8,10 @@
  *   again       the same connection object once more, after SSL_clear
  *   ask         a question; close: the end
  *   connect     open, ask, close
- *   keep:N      the session of the connection that was last open, under the number N (from 0); keep-new:N: the last that
- *               new_session_cb was given
- *   offer:N     the next open, or again, offers it
- *   der:N pem:N file:N dup:N   that session is replaced by a copy: d2i, PEM from memory, PEM from a file, SSL_SESSION_dup
- *   write:N:F read:N:F         to a file, from one
- *   own:CERT:KEY               connections have this certificate of the program's own from now on
+ *   keep:N      the session of the connection that was last open, under the number N (from 0); keep-new:N: the last
+ * that new_session_cb was given offer:N     the next open, or again, offers it der:N pem:N file:N dup:N   that session
+ * is replaced by a copy: d2i, PEM from memory, PEM from a file, SSL_SESSION_dup write:N:F read:N:F         to a file,
+ * from one own:CERT:KEY               connections have this certificate of the program's own from now on
  *   callback:CERT:KEY          the same from a client_cert_cb
  *   run:COMMAND                in a shell
  *

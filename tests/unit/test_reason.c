@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * core/reason.c: the table is complete and consistent with the contract's words,
+ * core/reason.c and core/remedy.c: the table is complete and consistent with the contract's words,
  * and mtls_fail never overruns, never leaks a control byte and never needs an error.
  */
 #include <check.h>
@@ -82,6 +82,8 @@ START_TEST(parts_have_file_names)
 	ck_assert_str_eq(mtls_part_file(MTLS_CONF), "mtls.conf");
 	ck_assert_str_eq(mtls_part_file(MTLS_FOLDER), "");
 	ck_assert_str_eq(mtls_part_file(MTLS_NOTHING), "");
+	ck_assert_str_eq(mtls_part_file(MTLS_KEY_FORM), "private_key.pem");
+	ck_assert_str_eq(mtls_part_file(MTLS_PARTS), "");
 	ck_assert_str_eq(mtls_part_file((enum mtls_part) - 1), "");
 }
 END_TEST

@@ -28,6 +28,7 @@ struct secure_signature {
 	uint8_t hash[SECURE_HASH];
 	uint8_t signature[VAULT_SIGNATURE];
 	size_t length;
+	bool no_memory; /* why it was not made */
 };
 
 /* --- vault.h: an enum vault_result or SECURE_REFUSED -------------------------------------- */
@@ -48,7 +49,7 @@ bool secure_vault_sentence(unsigned result, char *to, size_t size);
 unsigned secure_key_type(void);
 /* 0: there is no key. */
 unsigned secure_key_bits(void);
-/* scheme, n and hash in, signature and length out. false: refused, or it cannot be done. */
+/* scheme, n and hash in, the others out. false: refused, or it cannot be done. */
 bool secure_sign(struct secure_signature *);
 unsigned secure_signatures(void);
 

@@ -4,6 +4,7 @@
  * pointers are copies, made at boot, as vault.h lets them be.
  */
 #include "firmware/port/an505/entries.h"
+#include "firmware/port/port.h"
 
 #include <string.h>
 
@@ -117,9 +118,13 @@ static bool sign(uint16_t scheme, const void *hash, size_t n, uint8_t signature[
 		return false;
 	s.scheme = scheme;
 	s.n = n;
+	s.no_memory = false;
 	memcpy(s.hash, hash, n);
-	if (!secure_sign(&s) || s.length > VAULT_SIGNATURE)
+	if (!secure_sign(&s) || s.length > VAULT_SIGNATURE) {
+		if (s.no_memory)
+			board_note_no_memory();
 		return false;
+	}
 	memcpy(signature, s.signature, s.length);
 	*length = s.length;
 	return true;

@@ -158,9 +158,10 @@ ENTRY bool secure_sign(struct secure_signature *theirs)
 	if (s.n > sizeof(s.hash))
 		return false;
 	memset(s.signature, 0, sizeof(s.signature));
+	board_had_no_memory();
 	made = vault_signer()->sign(s.scheme, s.hash, s.n, s.signature, &s.length);
-	if (made)
-		memcpy(theirs, &s, sizeof(s));
+	s.no_memory = !made && board_had_no_memory();
+	memcpy(theirs, &s, sizeof(s));
 	mbedtls_platform_zeroize(&s, sizeof(s));
 	return made;
 }

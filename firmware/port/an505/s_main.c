@@ -30,8 +30,52 @@ const struct board *board_start(int argc, char **argv)
 	return &board;
 }
 
+/* --- figures: with -DFIRMWARE_MEASURE what was used of heap and stack is said at the end ----- */
+
+#ifdef FIRMWARE_MEASURE
+
+#include <mbedtls/memory_buffer_alloc.h>
+
+#define PAINT 0xa5a5a5a5
+#define OURS  64 /* bytes that painting needs itself */
+
+static void measure_begin(void)
+{
+	uint32_t *here = (uint32_t *)__builtin_frame_address(0) - OURS / sizeof(uint32_t);
+
+	for (volatile uint32_t *at = (uint32_t *)__heap_end; at < here; at++)
+		*at = PAINT;
+}
+
+static void measure_end(void)
+{
+	const volatile uint32_t *lowest = (const uint32_t *)__heap_end;
+	size_t most, blocks;
+	char line[80];
+
+	while (*lowest == PAINT)
+		lowest++;
+	mbedtls_memory_buffer_alloc_max_get(&most, &blocks);
+	snprintf(line, sizeof(line), "an505, secure: heap %lu bytes at most, stack %lu", (unsigned long)most,
+		 (unsigned long)((uintptr_t)__stack - (uintptr_t)lowest));
+	semihost_say(line);
+}
+
+#else
+
+static void measure_begin(void)
+{
+}
+
+static void measure_end(void)
+{
+}
+
+#endif
+
 _Noreturn void board_exit(int status)
 {
+	measure_end();
 	semihost_exit(status);
 }
 
@@ -65,6 +109,7 @@ const void *const __interrupt_vector[16] __attribute__((section(".data.init.ente
 
 int main(int argc, char **argv)
 {
+	measure_begin();
 	*mps2_register(SHCSR, 0) |= SECUREFAULT;
 	__asm__ volatile("msr msplim, %0" ::"r"(__heap_end));
 	board_bind(board_start(argc, argv));

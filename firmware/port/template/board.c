@@ -9,13 +9,13 @@
 /* --- flash ------------------------------------------------------------------------------------ */
 
 /*
- * Give the vault units that nothing else uses and that code does not run from: two records and the inbox. On an
- * STM32F7 the units ("sectors") of one bank are of 16 kB to 256 kB: take equal ones. Program and erase stall the bank
- * that they are in.
+ * Give the vault units of one size that nothing else uses and that code does not run from: two records and the inbox.
+ * Program and erase stall the bank that they are in. These are an STM32F777's with two banks (option nDBANK = 0): each
+ * has four sectors of 16 KiB, one of 64 and seven of 128; the vault has the seven of the second bank.
  */
-#define FLASH_ADDRESS 0x08100000
-#define FLASH_SIZE    (UINT32_C(1) << 20)
+#define FLASH_ADDRESS 0x08120000
 #define FLASH_ERASE   (UINT32_C(128) << 10)
+#define FLASH_SIZE    (7 * FLASH_ERASE)
 #define FLASH_WORD    4 /* what the hardware programs at once; with ECC 8, 16 or 32 */
 
 /* A memcpy from FLASH_ADDRESS + at, after checking the range. With ECC, a double error is false, not a fault. */

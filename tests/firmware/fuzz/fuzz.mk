@@ -6,8 +6,8 @@ ifneq ($(MBEDTLS),)
 
 FW_FUZZ := vault console
 # The console's sockets are the target's.
-FW_FUZZ_OURS.vault   := $(VAULT_OURS) tests/firmware/fuzz/fuzz_vault.c
-FW_FUZZ_OURS.console := $(VAULT_OURS) $(FW_SRC.app) $(addprefix firmware/net/,shared.c dn.c signer.c) \
+FW_FUZZ_OURS.vault   := $(VAULT_OURS) firmware/port/memory.c tests/firmware/fuzz/fuzz_vault.c
+FW_FUZZ_OURS.console := $(VAULT_OURS) firmware/port/memory.c $(FW_SRC.app) $(addprefix firmware/net/,shared.c dn.c signer.c words.c) \
 	tests/firmware/fuzz/fuzz_console.c
 FW_FUZZ_SEEDS := $(B)/fuzz/seeds/.made
 

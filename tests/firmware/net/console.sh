@@ -159,6 +159,29 @@ test_pair_mismatch() {
 	[[ $still != *refused* ]] || fail "$still"
 }
 
+# What is to be done fits what is wrong, and the device: another key, the same key written anew, its own limits.
+test_remedies() {
+	given
+	openssl genpkey -algorithm ed25519 -out private_key.pem
+	refuses 1 'this kind of key or encryption: Ed25519 key; this device signs with RSA and ECDSA; make another' upload private_key.pem
+	openssl pkcs8 -topk8 -scrypt -passout pass:x -in "$PKI/device/private_key.pem" -out private_key.pem
+	refuses 1 'encrypted with scrypt; this device reads PBKDF2; write it again: openssl pkcs8' upload private_key.pem
+	printf 'pkcs11:token=x\n' >private_key.pem
+	refuses 1 'the key is in a token and only an agent can use it; upload a key itself' upload private_key.pem
+	openssl pkcs8 -topk8 -v2 aes-256-cbc -passout pass:x -in "$PKI/device/private_key.pem" -out private_key.pem
+	refuses 1 'there is no passphrase for it; upload it with private_key_pass.txt' upload private_key.pem
+	echo y >private_key_pass.txt
+	refuses 1 'correct the first line of private_key_pass.txt, and upload it with the key' upload private_key.pem private_key_pass.txt
+	printf 'log = info\nissuer = match\n' >mtls.conf
+	refuses 1 'mtls.conf, line 2: this setting cannot be understood: issuer: match' upload mtls.conf
+	echo x >ca_certs.pem
+	refuses 1 'this is not a certificate in PEM form: ca_certs.pem: no certificate block; write it again: one PEM block' upload ca_certs.pem
+	head -c 20000 /dev/zero >private_key.pem
+	refuses 1 'private_key.pem: this file may have 16384 bytes at most on the device' upload private_key.pem
+	device status >status
+	expect_text status 'subject: CN=device'
+}
+
 test_json() {
 	local keys
 	device status --json >json

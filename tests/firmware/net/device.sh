@@ -20,8 +20,15 @@ setup() {
 	cp "$PKI/ca.pem" "$W/ca/ca_certs.pem"
 	cp "$PKI/other-ca.pem" "$W/other/ca_certs.pem"
 	expired_server
-	cc -std=c11 -D_GNU_SOURCE -Wall -Wextra -O1 -g ${SAN:+-fsanitize=$SAN} -I"$TOP" -o "$W/sockets" "$TOP/tests/firmware/net/sockets.c" \
-		-Wl,--start-group "$(dirname "$tool")"/firmware/host/lib*.a -Wl,--end-group -lslirp -Wl,--wrap=mbedtls_pk_sign_ext
+	built sockets
+	built words
+}
+
+# built NAME: one of our programs, with the device's own libraries
+built() {
+	cc -std=c11 -D_GNU_SOURCE -Wall -Wextra -O1 -g ${SAN:+-fsanitize=$SAN} -I"$TOP" -o "$W/$1" "$TOP/tests/firmware/net/$1.c" \
+		-Wl,--start-group "$(dirname "$tool")"/firmware/host/lib*.a -Wl,--end-group -lslirp \
+		-Wl,--wrap=mbedtls_pk_sign_ext,--wrap=mbedtls_calloc
 }
 
 expired_server() {
@@ -69,7 +76,7 @@ bad_server() {
 
 sockets() {
 	# A console on which nothing comes; one that has ended would keep the board from being idle.
-	"$W/sockets" "$1" flash="$T/image" otp="$T/image.otp" port="$port" <"$W/life"
+	"$W/sockets" "$1" flash="$T/image" otp="$T/image.otp" port="$port" "${@:2}" <"$W/life"
 }
 
 # --- presented ---------------------------------------------------------------------------
@@ -399,8 +406,8 @@ host_only() {
 
 socket_case() {
 	host_only
-	given device
-	attempt sockets "$1"
+	given "${credential:-device}"
+	attempt sockets "$@"
 	expect_rc 0
 }
 
@@ -432,4 +439,19 @@ test_sockets_four() {
 test_sockets_sequence() {
 	bad_server echo "$PKI/server.pem" "$PKI/server.key" "$PKI/ca.pem"
 	socket_case sequence
+}
+
+# Without one allocation, or all from there on, a connection fails with a sentence that says so, and harms no other.
+for folder in device device-rsa; do
+	for mode in echo12 echo; do
+		eval "test_sockets_memory_${folder/-/_}_$mode() {
+			bad_server $mode \"\$PKI/server.pem\" \"\$PKI/server.key\" \"\$PKI/ca.pem\"
+			credential=$folder socket_case memory step=31
+		}"
+	done
+done
+
+test_words() {
+	host_only
+	"$W/words"
 }

@@ -6,6 +6,7 @@ connection in a thread, ends with its standard input.
   stall     accepts and says nothing                 reset     hangs up with a reset after the client's first bytes
   half      sends half a ServerHello, then nothing   trickle   garbage, a byte at a time
   echo      TLS that wants a certificate of CA and sends back what comes, in records as large as they may be
+  echo12    the same, and speaks TLS 1.2 only
   chunked   the same for HTTP, with a body of 1 MB in chunks
   cut       the same, but hangs up without a goodbye in the midst of the body
 """
@@ -24,6 +25,8 @@ if files:
     context.load_cert_chain(files[0], files[1])
     context.load_verify_locations(files[2])
     context.verify_mode = ssl.CERT_REQUIRED
+    if mode == "echo12":
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
 
 
 def echo(tls):
@@ -33,6 +36,9 @@ def echo(tls):
         tls.unwrap()
     except OSError:
         pass
+
+
+echo12 = echo
 
 
 def chunked(tls):

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The secure sockets from an application's side, on the host's board: sockets CASE flash=FILE otp=FILE port=N, where
- * the loopback's port N is the server of servers.py that the case names. Exit 0, or 1 with a line that says what was
- * wrong. Link: build/firmware/host/lib*.a in a group, -lslirp.
+ * The secure sockets from an application's side, on the host's board: sockets CASE flash=FILE otp=FILE port=N [step=N],
+ * where the loopback's port N is the server of servers.py that the case names; memory tries each step-th allocation.
+ * Exit 0, or 1 with a line that says what was wrong. Link: build/firmware/host/lib*.a in a group, -lslirp.
  */
 #include "firmware/net/socket.h"
 #include "firmware/port/port.h"
@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define MEGABYTE (1 << 20)
+#define LOST     9 /* blocks: three times what mbedTLS 3.6.6 loses in TLS 1.3 (docs/FIRMWARE.md) */
 
 static const struct board *board;
 static uint16_t port;
@@ -201,14 +202,19 @@ static void case_four(void)
 		must(mtls_close(channels[i].fd) == 0);
 }
 
+static bool echoes(int fd)
+{
+	char data[16];
+
+	return mtls_connect(fd, gate, port) == 0 && mtls_send(fd, "hello", 5) == 5 &&
+	       mtls_recv(fd, data, sizeof(data)) == 5 && memcmp(data, "hello", 5) == 0;
+}
+
 static void once(void)
 {
 	int fd = make(MTLS_IPPROTO_TLS_1_2);
-	char data[16];
 
-	must(mtls_connect(fd, gate, port) == 0);
-	must(mtls_send(fd, "hello", 5) == 5);
-	must(mtls_recv(fd, data, sizeof(data)) == 5 && memcmp(data, "hello", 5) == 0);
+	must(echoes(fd));
 	must(mtls_close(fd) == 0);
 }
 
@@ -226,11 +232,74 @@ static void case_sequence(void)
 	must(vault_signatures() == 200);
 }
 
+/* --- memory that ends ------------------------------------------------------------------------- */
+
+/* mbedtls/platform.h, which would want the library's configuration. */
+int mbedtls_platform_set_calloc_free(void *(*)(size_t, size_t), void (*)(void *));
+
+static size_t asked, missing, step = 1;
+static long held;   /* blocks */
+static bool onward; /* all that come after it are missing too */
+
+static void *limited(size_t n, size_t size)
+{
+	void *block;
+
+	asked++;
+	block = missing && (asked == missing || (onward && asked > missing)) ? NULL : calloc(n, size);
+	held += block != NULL;
+	return block;
+}
+
+static void counted_free(void *block)
+{
+	held -= block != NULL;
+	free(block);
+}
+
+/* true: it failed, and says of what. The next connection is as good as ever. */
+static bool fails_without(size_t n, bool and_all_others)
+{
+	int fd = make(MTLS_IPPROTO_TLS_1_2);
+	bool good;
+
+	asked = 0;
+	missing = n;
+	onward = and_all_others;
+	good = echoes(fd);
+	missing = 0;
+	must(good || strstr(mtls_socket_reason(fd), "(FIRMWARE_HEAP)") != NULL);
+	must(mtls_close(fd) == 0);
+	once();
+	return !good;
+}
+
+/* One by one, each allocation of a connection; mbedTLS gets over a few. */
+static void case_memory(void)
+{
+	size_t all, tried = 0, failed = 0;
+	long before;
+
+	must(mbedtls_platform_set_calloc_free(limited, counted_free) == 0);
+	once();
+	asked = 0;
+	once();
+	all = asked;
+	before = held;
+	for (size_t n = 1; n <= all; n += step, tried += 2) {
+		failed += fails_without(n, false);
+		failed += fails_without(n, true);
+	}
+	must(tried > 100 && failed > tried / 2);
+	must(held <= before + LOST);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
 } cases[] = {{"options", case_options}, {"stall", case_stall}, {"broken", case_broken},
-	     {"four", case_four},       {"once", once},        {"sequence", case_sequence}};
+	     {"four", case_four},       {"once", once},        {"sequence", case_sequence},
+	     {"memory", case_memory}};
 
 static void print_log(const char *line, size_t n)
 {
@@ -248,6 +317,8 @@ int main(int argc, char **argv)
 	must(mtls_sockets_start(board, print_log));
 	must(mtls_resolve("10.0.2.100", &gate, 0) == 0);
 	port = (uint16_t)strtoul(word ? word : "0", NULL, 10);
+	word = board_word(argc, argv, "step");
+	step = word ? strtoul(word, NULL, 10) : step;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		if (strcmp(cases[i].name, argv[1]) == 0) {
 			cases[i].run();

@@ -407,6 +407,34 @@ START_TEST(memory_that_ends)
 }
 END_TEST
 
+/*
+ * And of a signature: afterwards the key signs as before. Twice, since what blinds an RSA key is there or has to be
+ * made.
+ */
+START_TEST(memory_to_sign_with)
+{
+	static const uint16_t schemes[] = {0x0403, 0x0401, 0x0804};
+	unsigned char hash[32] = {0}, signature[VAULT_SIGNATURE];
+	unsigned k = 0, used;
+	size_t length;
+
+	if (_i) {
+		make_credential(NEW, keys[RSA_2048], 10);
+		ck_install(&device, &credentials[NEW].upload);
+	}
+	do {
+		k += vault_all || k < 60 ? 1 : 37; /* it blinds at the beginning */
+		memory_ends(k);
+		vault_signer()->sign(schemes[_i], hash, sizeof(hash), signature, &length);
+		used = memory_ends(k);
+		vault_signer()->sign(schemes[_i], hash, sizeof(hash), signature, &length);
+		memory_ends(0);
+		ck_assert_msg(_i ? is_new() : is_old(), "after allocation %u", k);
+	} while (used >= k);
+	ck_assert_uint_gt(k, 50);
+}
+END_TEST
+
 Suite *damage_suite(void)
 {
 	Suite *s = suite_create("damage");
@@ -427,6 +455,7 @@ Suite *damage_suite(void)
 	tcase_add_test(t, lies_of_the_flash);
 	tcase_add_test(t, a_flash_that_does_not_erase);
 	tcase_add_loop_test(t, memory_that_ends, 0, 2);
+	tcase_add_loop_test(t, memory_to_sign_with, 0, 3);
 	suite_add_tcase(s, t);
 	return s;
 }

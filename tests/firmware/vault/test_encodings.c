@@ -136,10 +136,11 @@ START_TEST(pkcs12)
 	ck_old_again();
 	ck_refused("wrong", MTLS_PASSPHRASE_WRONG, MTLS_PASS, "");
 	ck_refused("", MTLS_PASSPHRASE_MISSING, MTLS_PASS, "");
-	ck_refused("p\xc3\xa4ss", MTLS_KEY_UNSUPPORTED, MTLS_PASS,
+	ck_refused("p\xc3\xa4ss", MTLS_KEY_UNSUPPORTED, MTLS_KEY_FORM,
 		   "PKCS#12's encryption with a passphrase that is long or not ASCII");
 #else
-	ck_refused("pass", MTLS_KEY_UNSUPPORTED, MTLS_KEY, "encrypted with SHA1-3DES (PBES1); this device reads PBES2");
+	ck_refused("pass", MTLS_KEY_UNSUPPORTED, MTLS_KEY_FORM,
+		   "encrypted with SHA1-3DES (PBES1); this device reads PBES2");
 #endif
 }
 END_TEST
@@ -179,7 +180,7 @@ static void ck_never(enum mtls_reason reason, enum mtls_part part, const char *d
 START_TEST(scrypt)
 {
 	encode(SCRYPT_8, P256, mtls_bytes_of(PASS));
-	ck_never(MTLS_KEY_UNSUPPORTED, MTLS_KEY, "encrypted with scrypt; this device reads PBKDF2");
+	ck_never(MTLS_KEY_UNSUPPORTED, MTLS_KEY_FORM, "encrypted with scrypt; this device reads PBKDF2");
 }
 END_TEST
 
@@ -200,11 +201,11 @@ START_TEST(ciphers)
 		  mtls_bytes_of(PASS));
 	snprintf(detail, sizeof(detail), "encrypted with %s; this device reads AES and 3DES in CBC mode",
 		 not_here[_i].pkcs8);
-	ck_never(MTLS_KEY_UNSUPPORTED, MTLS_KEY, detail);
+	ck_never(MTLS_KEY_UNSUPPORTED, MTLS_KEY_FORM, detail);
 	traditional(&key, keys[P256], not_here[_i].cipher(), mtls_bytes_of(PASS));
 	snprintf(detail, sizeof(detail), "encrypted with %s; this device reads AES and DES in CBC mode",
 		 not_here[_i].traditional);
-	ck_never(MTLS_KEY_UNSUPPORTED, MTLS_KEY, detail);
+	ck_never(MTLS_KEY_UNSUPPORTED, MTLS_KEY_FORM, detail);
 }
 END_TEST
 
@@ -266,7 +267,7 @@ START_TEST(older_encryption)
 #else
 	snprintf(detail, sizeof(detail), "encrypted with %s; this device reads PBES2", old[_i].name);
 #endif
-	ck_never(MTLS_KEY_UNSUPPORTED, MTLS_KEY, detail);
+	ck_never(MTLS_KEY_UNSUPPORTED, MTLS_KEY_FORM, detail);
 }
 END_TEST
 
@@ -280,10 +281,10 @@ START_TEST(too_many_rounds)
 
 	put_certificate(&cert, P256);
 	encrypted_with(PKCS5_pbe2_set_iv(EVP_aes_128_cbc(), 20000000, salt, 8, NULL, NID_hmacWithSHA256));
-	ck_never(MTLS_KEY_UNSUPPORTED, MTLS_KEY, detail);
+	ck_never(MTLS_KEY_UNSUPPORTED, MTLS_KEY_FORM, detail);
 	encrypted_with(PKCS5_pbe_set(NID_pbe_WithSHA1And3_Key_TripleDES_CBC, 20000000, salt, 8));
 #if defined(MBEDTLS_PKCS12_C)
-	ck_refused("pass", MTLS_KEY_UNSUPPORTED, MTLS_KEY, detail);
+	ck_refused("pass", MTLS_KEY_UNSUPPORTED, MTLS_KEY_FORM, detail);
 #endif
 	/* 10,000 and a salt of 8 bytes become a salt of 5 and a number of 5. */
 	encrypted_with(PKCS5_pbe2_set_iv(EVP_aes_128_cbc(), 10000, salt, 8, NULL, NID_hmacWithSHA256));
@@ -293,7 +294,7 @@ START_TEST(too_many_rounds)
 	p[-9] = 5;
 	memcpy(p - 3, "\x02\x05\x7f\xff\xff\xff\xff", 7);
 	put_pem(&key, "ENCRYPTED PRIVATE KEY", "", &der);
-	ck_never(MTLS_KEY_UNSUPPORTED, MTLS_KEY, detail);
+	ck_never(MTLS_KEY_UNSUPPORTED, MTLS_KEY_FORM, detail);
 }
 END_TEST
 
@@ -310,7 +311,7 @@ START_TEST(unknown_hash)
 	ck_assert_ptr_nonnull(p);
 	p[7] = 0x7f;
 	put_pem(&key, "ENCRYPTED PRIVATE KEY", "", &der);
-	ck_never(MTLS_KEY_UNSUPPORTED, MTLS_KEY,
+	ck_never(MTLS_KEY_UNSUPPORTED, MTLS_KEY_FORM,
 		 "PBKDF2 with 1.2.840.113549.2.127; this device reads HMAC-SHA1 and HMAC-SHA2");
 }
 END_TEST

@@ -34,10 +34,10 @@ START_TEST(too_long_together)
 
 	memset(big, 'x', VAULT_FILE_MAX);
 	u.file[VAULT_CERT] = u.file[VAULT_CA] = (struct mtls_bytes){big, VAULT_FILE_MAX};
-	ck_refused(&u, MTLS_TOO_LARGE, MTLS_NOTHING, "ca_certs.pem: all files together do not fit");
+	ck_refused(&u, MTLS_TOO_LARGE, MTLS_NOTHING, "ca_certs.pem: all files together do not fit into 130772 bytes");
 	u.file[VAULT_KEY] = u.file[VAULT_CONF] = (struct mtls_bytes){big, vault_file_max(VAULT_KEY)};
 	u.file[VAULT_CA].n = 40 << 10;
-	ck_refused(&u, MTLS_TOO_LARGE, MTLS_NOTHING, "ca_certs.pem: all files together do not fit");
+	ck_refused(&u, MTLS_TOO_LARGE, MTLS_NOTHING, "ca_certs.pem: all files together do not fit into 130772 bytes");
 	u = (struct upload){{[VAULT_CERT] = {big, VAULT_FILE_MAX}}};
 	ck_refused(&u, MTLS_CERTIFICATE_MALFORMED, MTLS_CERT, "no certificate block");
 	free(big);
@@ -78,7 +78,7 @@ START_TEST(the_longest_that_fit)
 	fill(big, &block, 32);
 	ck_install(&device, &u);
 	ck_assert_int_eq(device_status().upload.reason, MTLS_TOO_LARGE);
-	ck_assert_str_eq(device_status().upload.detail, "the chain is longer than this device can send");
+	ck_assert_str_eq(device_status().upload.detail, "the chain is longer than this device can send (8192 bytes)");
 	fill(big, &block, 33);
 	ck_install(&device, &u);
 	ck_assert_int_eq(device_status().upload.reason, MTLS_TOO_LARGE);
