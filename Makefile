@@ -49,7 +49,7 @@ help:
 #: make deps       installs what building and testing need (apt), or prints the line to run
 #: make demo       the main job on real input, with an embedded server
 #: make check      unit, fuzz-corpus and end-to-end tests; the last line counts them
-#: make check-all  and the long ones: CPython's test_ssl, valgrind, sanitized shim, fuzzing, other Debian releases
+#: make check-all  and the long ones: CPython's test_ssl, valgrind, sanitized shim, fuzzing, real servers, other Debian releases
 #: make distributions  real clients in Debian 11, 12, 13 and sid (part of check-all; needs root, debootstrap)
 #: make bench      cost of a handshake and of start-up, as ratios
 #: make install    PREFIX=/usr/local, DESTDIR=

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by what takes things from Debian: a cache outside the tree that whoever is first fills, and an apt with a
-# private state. It works with this machine's proxy and the archive's keyring: what comes is verified, and the system's
-# own apt state is not touched. The caller sets -eu, and calls clear_away in the end.
+# private state. It works with this machine's proxy and the archive's keyring (own_apt: the machine's own): what comes is
+# verified, and the system's own apt state is not touched. The caller sets -eu, and calls clear_away in the end.
 umask 022
 cache=${MTLS_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/mtls-run}
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-new= site=
+new='' site=''
 
 end() { # STATUS WHY
 	echo "${0##*/}: $2" >&2
@@ -52,35 +52,48 @@ clear_away() {
 	rm -rf --one-file-system "$new"
 }
 
-# private_apt deb|deb-src SUITE: $apt is a folder in $new with a state of its own, of the mirror $site; its
-# configuration keeps how this machine gets there. 77: the mirror has no such suite.
-private_apt() {
-	[ -r "$keyring" ] || end 77 "$keyring is missing: package debian-archive-keyring"
-	[ -n "$site" ] || site=$(mirror) || exit $? # before APT_CONFIG is ours
+# apt_state LINE...: $apt is a folder in $new with an apt state of its own; its configuration keeps how this machine gets to
+# its mirror, and has the LINEs.
+apt_state() {
 	apt=$new/apt
 	rm -rf "$apt"
 	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
-	: >"$apt/status"
-	echo "$1 [signed-by=$keyring] $site $2 main" >"$apt/sources.list"
 	apt-config dump | grep '^Acquire::' >"$apt/apt.conf"
 	cat >>"$apt/apt.conf" <<-CONF
 		Dir::Etc::main "/dev/null";
 		Dir::Etc::parts "/dev/null";
-		Dir::Etc::preferences "/dev/null";
-		Dir::Etc::preferencesparts "/dev/null";
-		Dir::Etc::sourcelist "$apt/sources.list";
-		Dir::Etc::sourceparts "/dev/null";
 		Dir::State "$apt";
-		Dir::State::status "$apt/status";
 		Dir::Cache "$apt/cache";
 		Dir::Log "$apt";
 		APT::Sandbox::User "";
 		Acquire::Languages "none";
 	CONF
+	printf '%s\n' "$@" >>"$apt/apt.conf"
 	export APT_CONFIG=$apt/apt.conf
+}
+
+# private_apt deb|deb-src SUITE: an apt_state of the mirror $site, where nothing is installed. 77: the mirror has no such
+# suite.
+private_apt() {
+	[ -r "$keyring" ] || end 77 "$keyring is missing: package debian-archive-keyring"
+	[ -n "$site" ] || site=$(mirror) || exit $? # before APT_CONFIG is ours
+	apt_state "Dir::Etc::sourcelist \"$new/apt/sources.list\";" "Dir::State::status \"$new/apt/status\";" \
+		'Dir::Etc::sourceparts "/dev/null";' 'Dir::Etc::preferences "/dev/null";' 'Dir::Etc::preferencesparts "/dev/null";'
+	: >"$apt/status"
+	echo "$1 [signed-by=$keyring] $site $2 main" >"$apt/sources.list"
 	if apt-get -q update >"$apt/log" 2>&1 && grep -qrE . "$apt"/lists/*_Packages* "$apt"/lists/*_Sources* 2>/dev/null; then
 		return 0
 	fi
 	grep -qE '404 |does not have a Release file' "$apt/log" && return 77
 	end 1 "apt-get update of $2 failed: $(grep -m 1 -E '^(E|W):' "$apt/log")"
+}
+
+# own_apt: an apt_state with this machine's own sources (security updates are among them) and what is installed here. A
+# source that fails is the caller's to notice: by what it then lacks.
+own_apt() {
+	local status
+	status=$(apt-config shell status Dir::State::status/f)
+	eval "$status"
+	apt_state "Dir::State::status \"$status\";" 'Debug::NoLocking "true";' # dpkg's lock is root's, and nothing is installed
+	apt-get -q update >"$apt/log" 2>&1 || true
 }
