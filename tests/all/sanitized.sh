@@ -53,6 +53,8 @@ setup() {
 	export UBSAN_OPTIONS=print_stacktrace=1,halt_on_error=1,log_path=report
 	server_start required
 	server_start optional --request optional --no-tickets
+	server_start tickets1.2 --request optional --tls 1.2
+	server_start tickets1.3 --request optional --tls 1.3
 }
 
 nothing_reported() {
@@ -164,6 +166,22 @@ used_again() {
 test_objects_used_again() {
 	used_again reuse clear add add-ctx dup dup-after swap setters many
 	asan 1 "$probes/reuse" server 0 "$PKI/server.pem" "$PKI/server.key" "$PKI/ca.pem"
+}
+
+# Sessions that are offered, dropped, copied and restored, in both versions and on one connection object.
+test_sessions() {
+	local version how
+	for version in 1.2 1.3; do
+		echo $version
+		server_use "tickets$version"
+		cred=$T/$version
+		cp -r "$PKI/device" "$cred"
+		for how in der pem file dup; do
+			asan 1 "$probes/resume" "$port" connect keep:0 $how:0 offer:0 connect connect:late
+		done
+		asan 1 "$probes/resume" "$port" open ask again ask close keep:0 "write:0:$T/session" \
+			"run:rm $cred/*pass*; cp $PKI/device-rsa/* $cred/" offer:0 connect "read:1:$T/session" offer:1 connect:do
+	done
 }
 
 test_gnutls_objects_used_again() {

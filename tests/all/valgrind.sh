@@ -16,6 +16,8 @@ setup() {
 	export MTLS_LOG=info MTLS_LOG_FILE=log
 	server_start required
 	server_start optional --request optional --no-tickets
+	server_start tickets1.2 --request optional --tls 1.2
+	server_start tickets1.3 --request optional --tls 1.3
 }
 
 # under CMD...: with the shim, in memcheck; its report is standard error's end
@@ -138,6 +140,22 @@ used_again() {
 test_objects_used_again() {
 	used_again reuse clear add add-ctx dup dup-after swap
 	clean "$probes/reuse" server 0 "$PKI/server.pem" "$PKI/server.key" "$PKI/ca.pem"
+}
+
+# Sessions that are offered, dropped, copied and restored, in both versions and on one connection object.
+test_sessions() {
+	local version how
+	for version in 1.2 1.3; do
+		echo $version
+		server_use "tickets$version"
+		cred=$T/$version
+		cp -r "$PKI/device" "$cred"
+		for how in der pem file dup; do
+			clean "$probes/resume" "$port" connect keep:0 $how:0 offer:0 connect connect:late
+		done
+		clean "$probes/resume" "$port" open ask again ask close keep:0 "write:0:$T/session" \
+			"run:rm $cred/*pass*; cp $PKI/device-rsa/* $cred/" offer:0 connect "read:1:$T/session" offer:1 connect:do
+	done
 }
 
 test_gnutls_objects_used_again() { used_again gnutls_reuse add function two removed ours step bye; }

@@ -13,7 +13,7 @@
  * is replaced by a copy: d2i, PEM from memory, PEM from a file, SSL_SESSION_dup write:N:F read:N:F         to a file,
  * from one own:CERT:KEY               connections have this certificate of the program's own from now on
  *   callback:CERT:KEY          the same from a client_cert_cb
- *   run:COMMAND                in a shell
+ *   run:COMMAND                in a shell, without LD_PRELOAD
  *
  * link: -lssl -lcrypto
  */
@@ -203,13 +203,26 @@ static void on_session(const char *step, int n, const char *more)
 	}
 }
 
+/* Without what is preloaded into us. */
+static void run(const char *command)
+{
+	const char *preload = getenv("LD_PRELOAD");
+	char *kept_preload = preload ? strdup(preload) : NULL;
+
+	unsetenv("LD_PRELOAD");
+	if (system(command) != 0)
+		die("the command failed");
+	if (kept_preload)
+		setenv("LD_PRELOAD", kept_preload, 1);
+	free(kept_preload);
+}
+
 static void carry_out(const char *step, char *rest)
 {
 	char *more = rest ? strchr(rest, ':') : NULL;
 
 	if (strcmp(step, "run") == 0) {
-		if (system(rest) != 0)
-			die("the command failed");
+		run(rest);
 		return;
 	}
 	if (more)
