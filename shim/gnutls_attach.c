@@ -139,6 +139,13 @@ static bool yield_to_static(struct gtls_credentials *own, gnutls_certificate_cre
 	return true;
 }
 
+bool gtls_has_own(const struct gtls_session *session)
+{
+	gnutls_certificate_credentials_t used = used_by(session->library, session->session);
+
+	return used && has_static(session->library, used);
+}
+
 void gtls_yield(const struct gtls_session *session)
 {
 	gnutls_certificate_credentials_t used = used_by(session->library, session->session);
@@ -172,16 +179,13 @@ static void tell_rest(struct gtls_session *session)
 {
 	const struct gtls *library = session->library;
 	bool asked = session->asked;
-	gnutls_certificate_credentials_t used;
 
 	session->asked = false;
 	if (session->untold)
 		gtls_tell_sent(session);
-	if (asked || !log_wanted(MTLS_LOG_INFO) ||
-	    !library->f.gnutls_certificate_client_get_request_status(session->session))
+	if (asked || !library->f.gnutls_certificate_client_get_request_status(session->session))
 		return;
-	used = used_by(library, session->session);
-	if (used && has_static(library, used))
+	if (gtls_has_own(session))
 		gtls_tell_own(session);
 }
 
@@ -203,12 +207,18 @@ int hook_gnutls_handshake(struct origin from, gnutls_session_t object)
 
 	if (!real)
 		return GNUTLS_E_INTERNAL_ERROR;
+	saved = errno;
+	if (session)
+		gtls_session_begin(session);
+	errno = saved;
 	if (library)
 		arm(library, object, session);
 	ret = real(object);
 	saved = errno;
-	if (session && ret >= 0 && is_request_over(session))
+	if (session && ret >= 0 && is_request_over(session)) {
+		gtls_session_made(session);
 		tell_rest(session);
+	}
 	errno = saved;
 	return ret;
 }
@@ -232,7 +242,18 @@ int hook_gnutls_reauth(struct origin from, gnutls_session_t object, unsigned fla
 	return ret;
 }
 
+int gtls_reauth(struct gtls_session *session)
+{
+	return hook_gnutls_reauth((struct origin){NULL, &session->library->is}, session->session, 0);
+}
+
 /* --- sessions -------------------------------------------------------------------- */
+
+static void give_up(struct gtls_session *session)
+{
+	gtls_session_drop(session);
+	records_remove(&session->record, sizeof(*session));
+}
 
 /* A new session has the address of one that went without our seeing it, and with it all that had borrowed of us. */
 static void forget_session(gnutls_session_t object)
@@ -242,39 +263,47 @@ static void forget_session(gnutls_session_t object)
 	const struct gtls *library = session ? session->library : NULL;
 
 	if (session)
-		records_remove(&session->record, sizeof(*session));
+		give_up(session);
 	if (identity)
 		gtls_identity_drop(library, identity);
 }
 
-static void note_session(const struct gtls *library, gnutls_session_t object, unsigned flags)
+/* flags are the program's. false: no memory. */
+static bool note_session(const struct gtls *library, gnutls_session_t object, unsigned flags, bool offered)
 {
 	struct gtls_session *session = (struct gtls_session *)records_add(&sessions, object, sizeof(*session));
 
 	if (!session)
-		return;
+		return false;
 	session->library = library;
 	session->session = object;
 	session->datagram = flags & GNUTLS_DATAGRAM;
 	session->raw = flags & GNUTLS_ENABLE_RAWPK;
+	session->early = flags & GNUTLS_ENABLE_EARLY_DATA;
+	session->offered = offered;
 	log_hook("gnutls_init");
 	generation_prime();
+	return true;
 }
 
 int hook_gnutls_init(struct origin from, gnutls_session_t *object, unsigned flags)
 {
 	const struct gtls *library = gtls_of(NULL, from);
 	__typeof__(&gnutls_init) real = GTLS_NEXT(library, from, gnutls_init);
+	bool client = library && !(flags & GNUTLS_SERVER);
+	unsigned ours = client ? gtls_offer(flags) : flags;
 	int ret, saved;
 
 	if (!real)
 		return GNUTLS_E_INTERNAL_ERROR;
-	ret = real(object, flags);
+	ret = real(object, ours);
 	saved = errno;
 	if (ret >= 0)
 		forget_session(*object);
-	if (ret >= 0 && !(flags & GNUTLS_SERVER) && library)
-		note_session(library, *object, flags);
+	if (ret >= 0 && client && !note_session(library, *object, flags, ours != flags) && ours != flags) {
+		library->f.gnutls_deinit(*object); /* the program would be asked what it knows nothing of */
+		ret = real(object, flags);
+	}
 	errno = saved;
 	return ret;
 }
@@ -292,7 +321,7 @@ void hook_gnutls_deinit(struct origin from, gnutls_session_t object)
 	int saved;
 
 	if (session)
-		records_remove(&session->record, sizeof(*session));
+		give_up(session);
 	if (real)
 		real(object);
 	saved = errno;

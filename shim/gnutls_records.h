@@ -10,9 +10,11 @@
 #include "shim/gnutls.h"
 #include "shim/records.h"
 #include "shim/request.h"
+#include "shim/saved.h"
 
 #define GTLS_NAME_MAX 256 /* bytes, the NUL included; RFC 1035 allows 253 */
 #define GTLS_SCHEMES  64
+#define GTLS_GIVEN    4 /* serialised forms of one session that are followed */
 
 /* A name as the program gave it; told and empty: it cannot be kept. */
 struct gtls_name {
@@ -27,6 +29,7 @@ struct gtls_session {
 	gnutls_session_t session;
 	bool datagram, own_pull;
 	bool raw;    /* it allows raw public keys, RFC 7250 */
+	bool early;  /* it may send early data */
 	bool shaken; /* a handshake has ended well: any further request comes after it */
 	bool asked;  /* the request under way came to our retrieve function, which tells its line */
 
@@ -47,6 +50,21 @@ struct gtls_session {
 	bool untold;                    /* its line is told when it leaves */
 	bool unverified;                /* it must not leave before the server is verified */
 	struct server server;           /* for both */
+
+	/* gnutls_session.c: what it rests on, what those data rest on that were set, and those that are still to be. */
+	resumption rests, resumes, held_rests;
+	gnutls_datum_t held; /* malloc'ed */
+	struct saved_key given[GTLS_GIVEN];
+	size_t n_given;
+
+	/* gnutls_reauth.c: we offered post-handshake authentication, and the program knows nothing of it. */
+	bool offered;
+	atomic_bool wanted; /* the server has asked, and has no answer yet */
+	bool answering;     /* GnuTLS was interrupted in the answer */
+	bool half;          /* the program was interrupted in its own sending */
+	atomic_uint sends;  /* of the program's, that have ended */
+	unsigned sends_seen, waits;
+	_Atomic(const void *) reader, writer; /* who is inside */
 };
 
 /* The credentials' one retrieve function in force, by the version of its setter; 0: the program has none. */
@@ -85,11 +103,33 @@ const struct gtls *gtls_of(const struct gtls_session *, struct origin);
 /* gnutls_attach.c: where the program has put a certificate into the credentials, GnuTLS is to choose itself. */
 void gtls_yield(const struct gtls_session *);
 
+/* gnutls_attach.c: has the program put a certificate of its own into the credentials? */
+bool gtls_has_own(const struct gtls_session *);
+/* gnutls_attach.c: gnutls_reauth with all that belongs to it. */
+int gtls_reauth(struct gtls_session *);
+
+/* gnutls_session.c: before each handshake, after a whole one; what it rests on before a request, and after. */
+void gtls_session_begin(struct gtls_session *);
+void gtls_session_made(struct gtls_session *);
+resumption gtls_session_before(const struct gtls_session *);
+void gtls_session_rests(struct gtls_session *, resumption);
+/* gnutls_session.c: before the record goes. */
+void gtls_session_drop(struct gtls_session *);
+
+/* gnutls_reauth.c: the flags for a session that begins with those of the program. */
+unsigned gtls_offer(unsigned flags);
+/* gnutls_reauth.c: for a function that reads beside those that it hooks; true: leave again. */
+bool gtls_enter_read(struct gtls_session *);
+void gtls_leave_read(struct gtls_session *);
+
 /* gnutls_chain.c: asks the program's own retrieve function, whatever its version; negative: GnuTLS's error. */
 int gtls_ask_own(struct gtls_credentials *, const struct gtls_question *);
 
 /* gnutls_watch.c: stands in front of the program's handshake hook from now on, where that is possible. */
 void gtls_watch(struct gtls_session *);
+
+/* gnutls_request.c: the socket; -1: GnuTLS does not know it. */
+int gtls_descriptor(const struct gtls_session *);
 
 /* gnutls_request.c, all of which may change errno: a request that the program left unanswered. */
 void gtls_answer(struct gtls_session *, const struct gtls_question *);

@@ -275,7 +275,7 @@ static unsigned version_of(const struct gtls_session *session)
 }
 
 /* The transport's pointer is a descriptor where GnuTLS itself reads from it. */
-static int descriptor_of(const struct gtls_session *session)
+int gtls_descriptor(const struct gtls_session *session)
 {
 	intptr_t value = (intptr_t)session->library->f.gnutls_transport_get_ptr(session->session);
 
@@ -299,10 +299,11 @@ static struct asked asked_of(struct gtls_session *session)
 		.request = {.library = &session->library->is,
 			    .methods = &methods,
 			    .version = version_of(session),
-			    .fd = descriptor_of(session),
+			    .fd = gtls_descriptor(session),
 			    .datagram = session->datagram,
 			    .post_handshake = session->shaken,
-			    .http2 = is_http2(session)},
+			    .http2 = is_http2(session),
+			    .session = gtls_session_before(session)},
 		.session = session,
 	};
 }
@@ -321,6 +322,7 @@ void gtls_answer(struct gtls_session *session, const struct gtls_question *q)
 		asked.question = q;
 		if (request_answer(&asked.request) != MTLS_PRESENTED)
 			session->unverified = false;
+		gtls_session_rests(session, asked.request.session);
 	}
 	gtls_identity_drop(session->library, before);
 }
@@ -330,6 +332,7 @@ void gtls_tell_own(struct gtls_session *session)
 	struct asked asked;
 
 	session->untold = session->unverified = false;
+	gtls_session_rests(session, resumption_after_own(gtls_session_before(session)));
 	if (!log_wanted(MTLS_LOG_INFO))
 		return;
 	asked = asked_of(session);

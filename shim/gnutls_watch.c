@@ -39,8 +39,11 @@ static int watch(struct gtls_session *session, unsigned type, bool post, bool in
 
 	if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && !incoming && !post)
 		read_hello(session, message);
-	if (type == GNUTLS_HANDSHAKE_CERTIFICATE_REQUEST && incoming)
+	if (type == GNUTLS_HANDSHAKE_CERTIFICATE_REQUEST && incoming) {
 		session->request_seen = true;
+		if (session->offered && session->shaken)
+			atomic_store(&session->wanted, true);
+	}
 	if (session->unverified && type == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY && incoming && post)
 		return gtls_verify_later(session) ? 0 : GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
 	if (session->unverified && leaves)

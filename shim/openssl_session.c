@@ -6,6 +6,8 @@
  */
 #include "shim/openssl.h"
 
+#include "shim/saved.h"
+
 #include <errno.h>
 
 /* The libssl function that a hook of ours is in: it may end in a jump to the next one, whose caller seems to be us. */
@@ -143,10 +145,14 @@ static resumption known(const struct openssl *library, const SSL_SESSION *sessio
 {
 	unsigned char *der = NULL;
 	int n = library->f.i2d_SSL_SESSION(session, &der);
-	resumption r = n > 0 ? resumption_noted(der, (size_t)n) : RESUMPTION_UNKNOWN;
+	resumption r = RESUMPTION_UNKNOWN;
+	struct saved_key key;
 
-	if (n > 0)
+	if (n > 0) {
+		key = saved_key(der, (size_t)n);
+		r = saved_find(&key);
 		library->f.CRYPTO_free(der, "", 0);
+	}
 	return r;
 }
 
@@ -171,8 +177,12 @@ int hook_i2d_SSL_SESSION(struct origin from, const SSL_SESSION *session, unsigne
 	const unsigned char *start = out ? *out : NULL; /* NULL: libssl allocates */
 	int n = write ? write(session, out) : -1;
 
-	if (library && n > 0 && out)
-		resumption_note(start ? start : *out, (size_t)n, rests_on(library, session));
+	struct saved_key key;
+
+	if (library && n > 0 && out) {
+		key = saved_key(start ? start : *out, (size_t)n);
+		saved_note(&key, rests_on(library, session));
+	}
 	return n;
 }
 

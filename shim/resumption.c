@@ -3,8 +3,6 @@
  */
 #include "shim/resumption.h"
 
-#include <stdatomic.h>
-
 #define WORD_BITS 8
 _Static_assert(MTLS_REASONS <= 1 << WORD_BITS, "a word fits");
 
@@ -57,65 +55,4 @@ bool resumption_allowed(const struct generation_parser *parser, resumption r, bo
 	default:
 		return !own && is_still(parser, r);
 	}
-}
-
-/* --- serialised ones -------------------------------------------------------------- */
-
-#define LISTS 1024
-#define WAYS  4
-
-/*
- * rests is the value plus the fingerprint's second half: what is read while another thread writes gives a number that
- * is no value of ours, and 0 only by a chance of 2^-64.
- */
-static struct noted {
-	_Atomic(uint64_t) fingerprint, rests;
-} notes[LISTS][WAYS];
-
-struct fingerprint {
-	uint64_t first, second;
-};
-
-/* FNV-1a, and the same with another prime and a rotation: against chance, not against an enemy, who is the program. */
-static struct fingerprint fingerprint_of(const void *bytes, size_t n)
-{
-	struct fingerprint f = {0xcbf29ce484222325, n};
-	const unsigned char *p = bytes;
-
-	for (size_t i = 0; i < n; i++) {
-		f.first = (f.first ^ p[i]) * 0x100000001b3;
-		f.second = ((f.second << 23 | f.second >> 41) + p[i]) * 0x9e3779b97f4a7c15;
-	}
-	f.first |= f.first == 0; /* an empty place */
-	return f;
-}
-
-static struct noted *find(struct noted list[WAYS], uint64_t fingerprint)
-{
-	for (int i = 0; i < WAYS; i++)
-		if (atomic_load(&list[i].fingerprint) == fingerprint)
-			return &list[i];
-	return NULL;
-}
-
-void resumption_note(const void *bytes, size_t n, resumption r)
-{
-	static atomic_uint turn;
-	struct fingerprint f = fingerprint_of(bytes, n);
-	struct noted *list = notes[f.second % LISTS], *place = find(list, f.first);
-
-	if (!place)
-		place = find(list, 0);
-	if (!place)
-		place = &list[atomic_fetch_add(&turn, 1) % WAYS];
-	atomic_store(&place->fingerprint, f.first);
-	atomic_store(&place->rests, (uint64_t)r + f.second);
-}
-
-resumption resumption_noted(const void *bytes, size_t n)
-{
-	struct fingerprint f = fingerprint_of(bytes, n);
-	struct noted *place = find(notes[f.second % LISTS], f.first);
-
-	return place ? (resumption)(atomic_load(&place->rests) - f.second) : RESUMPTION_UNKNOWN;
 }

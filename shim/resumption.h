@@ -28,11 +28,4 @@ resumption resumption_after_own(resumption before);
  */
 bool resumption_allowed(const struct generation_parser *, resumption, bool own);
 
-/*
- * Serialised sessions, which are the only form in which some libraries and programs keep one: those that this process
- * has written are known again by a fingerprint of their bytes, the last few thousand of them. No lock, no allocation.
- */
-void resumption_note(const void *bytes, size_t n, resumption);
-resumption resumption_noted(const void *bytes, size_t n); /* RESUMPTION_UNKNOWN: not, or no more */
-
 #endif

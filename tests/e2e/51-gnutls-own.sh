@@ -483,7 +483,7 @@ test_errno_after_each_hook() {
 		grep -q "^$name " without || fail "gnutls_hooks.c does not call $name"
 	done <names
 	for setting in MTLS_LOG=debug MTLS_DISABLE=1 MTLS_HOSTS=a..b "MTLS_DIR=$T/none" MTLS_HOSTS=b.test \
-		MTLS_ONLY_IF=verified; do
+		MTLS_ONLY_IF=verified MTLS_PHA=on; do
 		attempt bare env "$setting" "$probes/gnutls_hooks" "$port" "$PKI/ca.pem"
 		expect_rc 0
 		cmp -s out without || fail "$setting: $(diff without out | head -n 4 | tr '\n' ' ')"

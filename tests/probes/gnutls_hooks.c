@@ -126,6 +126,47 @@ static void call_names(gnutls_session_t session)
 	gnutls_session_set_verify_output_function(session, look_on);
 }
 
+static void call_sessions(gnutls_session_t session, bool made)
+{
+	const char *how = made ? "works" : "too early";
+	gnutls_datum_t data = {NULL, 0};
+	size_t n = 0;
+
+	CALL("gnutls_session_get_data", how, gnutls_session_get_data(session, NULL, &n));
+	CALL("gnutls_session_get_data2", how, gnutls_session_get_data2(session, &data));
+	CALL("gnutls_session_set_data", "nothing", gnutls_session_set_data(session, NULL, 0));
+	if (made)
+		CALL("gnutls_session_set_data", how, gnutls_session_set_data(session, data.data, data.size));
+	gnutls_free(data.data);
+}
+
+static void call_records(gnutls_session_t session)
+{
+	const gnutls_range_st range = {4, 4};
+	unsigned char sequence[8], answer[200];
+	gnutls_packet_t packet = NULL;
+	ssize_t got;
+
+	CALL("gnutls_record_send", "works", gnutls_record_send(session, "who\n", 4));
+	do
+		got = gnutls_record_recv(session, answer, sizeof(answer)); /* tickets first, or not */
+	while (got == GNUTLS_E_AGAIN);
+	CALL("gnutls_record_send2", "works", gnutls_record_send2(session, "who\n", 4, 0, 0));
+	CALL("gnutls_record_recv_seq", "works", gnutls_record_recv_seq(session, answer, sizeof(answer), sequence) > 0);
+	CALL("gnutls_record_send_range", "works", gnutls_record_send_range(session, "who\n", 4, &range));
+	CALL("gnutls_record_recv_packet", "works", gnutls_record_recv_packet(session, &packet) > 0);
+	gnutls_packet_deinit(packet);
+	gnutls_record_cork(session);
+	CALL("gnutls_record_send", "corked", gnutls_record_send(session, "who\n", 4));
+	CALL("gnutls_record_uncork", "works", gnutls_record_uncork(session, GNUTLS_RECORD_WAIT));
+	CALL("gnutls_session_key_update", "works", gnutls_session_key_update(session, 0));
+	CALL("gnutls_record_recv", "works", gnutls_record_recv(session, answer, sizeof(answer)) > 0);
+	CALL("gnutls_record_recv", "no room", gnutls_record_recv(session, NULL, 0));
+	CALL("gnutls_alert_send", "a warning", gnutls_alert_send(session, GNUTLS_AL_WARNING, GNUTLS_A_CLOSE_NOTIFY));
+	CALL("gnutls_bye", "works", gnutls_bye(session, GNUTLS_SHUT_WR));
+	CALL("gnutls_record_send", "after the end", gnutls_record_send(session, "who\n", 4));
+}
+
 static void call_handshake(gnutls_certificate_credentials_t cred, const char *port)
 {
 	gnutls_session_t session = NULL, idle = NULL;
@@ -142,9 +183,11 @@ static void call_handshake(gnutls_certificate_credentials_t cred, const char *po
 	gnutls_transport_set_int(session, fd);
 	CALL("gnutls_transport_set_pull_function", "set", (gnutls_transport_set_pull_function(session, pull), 0));
 	CALL("gnutls_reauth", "too early", gnutls_reauth(session, 0));
+	call_sessions(session, false);
 	CALL("gnutls_handshake", "works", gnutls_handshake(session));
 	CALL("gnutls_reauth", "nobody asked", gnutls_reauth(session, 0));
-	say_goodbye(session);
+	call_sessions(session, true);
+	call_records(session);
 	CALL("gnutls_deinit", "works", (gnutls_deinit(session), 0));
 	close(fd);
 
