@@ -16,6 +16,7 @@ With -icount shift=0 an instruction is a nanosecond of QEMU's virtual time, whic
 units of 40; a debugger's stub stops the device where mtls_connect begins and ends, and at each wait in it. The stack's
 memory is painted before the boot.
 """
+import atexit
 import os
 import re
 import shutil
@@ -103,6 +104,7 @@ class Device:
              "-device", f"loader,file={work}/paint,addr={self.symbols['__stack'] - STACK:#x},force-raw=on",
              "-gdb", f"unix:path={self.gdb_path},server=on,wait=off", "-kernel", self.elf],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        atexit.register(self.off)
         self.read_to(b"ready ")
 
     def read_to(self, *starts):
@@ -156,9 +158,7 @@ class Device:
             debugger.word(RELOAD) - debugger.word(CURRENT))
 
     def connect(self, debugger):
-        """Instructions of the next mtls_connect; 0 where the linker has made it a part of its caller."""
-        if not {"mtls_connect", "system_idle"} <= self.symbols.keys():
-            return 0
+        """Instructions of the next mtls_connect."""
         begin, idle = self.symbols["mtls_connect"] & ~1, self.symbols["system_idle"] & ~1
         debugger.run_to(begin)
         end, start, waited = debugger.caller(), self.time(debugger), 0

@@ -114,7 +114,7 @@ handshakes() {
 			[ "$used" -le "$stack" ] || stack=$used
 			instructions=$((instructions / 1000000))
 			printf '%-24s %-5s %-5s %10s %10s %10s %15s %11s %11s\n' "${row[$1]}" "${key^^}" "$version" "$(kb "$at")" \
-				"$(kb "$rest")" "$(kb "$used")" "${instructions/#0/-}" "$(kb "$take_peak")" "$(kb "$take_stack")"
+				"$(kb "$rest")" "$(kb "$used")" "$instructions" "$(kb "$take_peak")" "$(kb "$take_stack")"
 		done
 	done
 }
