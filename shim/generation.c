@@ -434,18 +434,22 @@ void generation_release(struct credential *credential)
 	errno = saved;
 }
 
-void generation_prime(void)
+/* Reads the bytes anew where they may have changed. Keeps errno. */
+static void look(void)
 {
-	struct generation *g;
 	int saved = errno, cancel = shim_hold_cancel();
+	struct generation *g = newest();
 
-	if (atomic_load(&current) == NONE) {
-		g = newest();
-		if (g)
-			release(g);
-	}
+	if (g)
+		release(g);
 	shim_restore_cancel(cancel);
 	errno = saved;
+}
+
+void generation_prime(void)
+{
+	if (atomic_load(&current) == NONE)
+		look();
 }
 
 unsigned generation_serial(const struct credential *credential)
@@ -455,27 +459,41 @@ unsigned generation_serial(const struct credential *credential)
 
 bool generation_any(void)
 {
+	if (!atomic_load(&any))
+		look();
 	return atomic_load(&any);
+}
+
+/* To all appearance; or the last one that was goes on. */
+static bool seems_usable(struct generation *g)
+{
+	struct generation *before = NULL;
+
+	if (mtls_reason_state(g->reading.reason) == MTLS_STATE_BROKEN)
+		before = recall(&sound, g);
+	if (before)
+		release(before);
+	return g->reading.policy.error.reason == MTLS_USABLE && (before || g->reading.reason == MTLS_USABLE);
 }
 
 bool generation_likely(enum mtls_pha *pha)
 {
-	struct generation *g;
-	int saved = errno, cancel = shim_hold_cancel();
+	static atomic_llong looked;
+	struct timespec now = {0, 0};
+	struct generation *g = acquire(&current);
 	bool likely = false;
 
-	g = acquire(&current);
-	if (!g || g->reading.reason != MTLS_USABLE) {
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (!g || g->reading.reason != MTLS_USABLE || atomic_exchange(&looked, now.tv_sec) != now.tv_sec) {
 		if (g)
 			release(g);
-		g = newest();
+		look();
+		g = acquire(&current);
 	}
 	if (g) {
-		likely = g->reading.reason == MTLS_USABLE && g->reading.policy.error.reason == MTLS_USABLE;
+		likely = seems_usable(g);
 		*pha = g->reading.policy.pha;
 		release(g);
 	}
-	shim_restore_cancel(cancel);
-	errno = saved;
 	return likely;
 }

@@ -42,10 +42,10 @@ void generation_release(struct credential *);
 
 /* Tells readings apart: another number for each, from 1; 0: nothing could be read. */
 unsigned generation_serial(const struct credential *);
-/* Has any reading of this process found a credential, in whatever state? */
+/* Has any reading of this process found a credential, in whatever state? Looks again until one has. */
 bool generation_any(void);
-/* Is there a credential to all appearance, and what does MTLS_PHA say? Parses nothing; no call at all while there is.
- */
+/* Is there a credential to all appearance, and what does MTLS_PHA say? Parses nothing; while there is one, the files
+ * are looked at once a second. */
 bool generation_likely(enum mtls_pha *);
 
 #endif

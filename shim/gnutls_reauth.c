@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <time.h>
+#include <unistd.h>
 
 #define NOT_NOW  1 /* no word of GnuTLS's */
 #define PAUSE_MS 1
@@ -21,9 +22,11 @@
 #define TURNS    3000 /* times PAUSE_MS: a signature may take 2 s where an agent makes it */
 #define WAITS    1000 /* times PAUSE_MS: so long does the peer read nothing that it must be writing */
 
-/* A side is nobody's (NULL), a thread's of the program's, or an answer's. */
-static const char answer_itself;
-static __thread char this_thread __attribute__((tls_model("initial-exec")));
+/*
+ * A side is nobody's (0), a thread's of the program's (its number, even: an address would come again with the next
+ * thread), or an answer's (odd, with the process: after a fork in its midst it never ends).
+ */
+static __thread uintptr_t thread_number __attribute__((tls_model("initial-exec")));
 static __thread bool in_answer __attribute__((tls_model("initial-exec")));
 
 unsigned gtls_offer(unsigned flags)
@@ -47,36 +50,50 @@ static bool is_non_fatal(ssize_t ret)
 	return ret == GNUTLS_E_AGAIN || ret == GNUTLS_E_INTERRUPTED;
 }
 
+static uintptr_t this_thread(void)
+{
+	static atomic_uintptr_t numbers;
+
+	if (!thread_number)
+		thread_number = 2 * (atomic_fetch_add(&numbers, 1) + 1);
+	return thread_number;
+}
+
+static uintptr_t answer_itself(void)
+{
+	return 2 * (uintptr_t)getpid() + 1;
+}
+
 /* --- the two sides --------------------------------------------------------------------- */
 
 /*
- * False where an answer does not end (a fork left it in the midst). Who else is inside does not matter: the program
+ * False where an answer does not end. Who else is inside does not matter: the program
  * sees to it that there is one reader and one writer, so that it is one whose thread was cancelled there.
  */
-static bool enter(_Atomic(const void *) *side)
+static bool enter(atomic_uintptr_t *side)
 {
-	const void *who = atomic_load(side);
+	uintptr_t who = atomic_load(side);
 
 	for (int i = 0; i < TURNS; i++) {
-		if (who == &answer_itself) {
+		if (who % 2 && who == answer_itself()) {
 			rest();
 			who = atomic_load(side);
-		} else if (atomic_compare_exchange_weak(side, &who, &this_thread)) {
+		} else if (atomic_compare_exchange_weak(side, &who, this_thread())) {
 			return true;
 		}
 	}
 	return false;
 }
 
-static void leave(_Atomic(const void *) *side)
+static void leave(atomic_uintptr_t *side)
 {
-	atomic_store(side, NULL);
+	atomic_store(side, 0);
 }
 
 /* Functions of GnuTLS call one another through our hooks. */
-static bool is_inside(_Atomic(const void *) *side)
+static bool is_inside(atomic_uintptr_t *side)
 {
-	return in_answer || atomic_load(side) == &this_thread;
+	return in_answer || atomic_load(side) == this_thread();
 }
 
 /* --- the answer -------------------------------------------------------------------------- */
@@ -108,12 +125,12 @@ static bool is_moot(int ret)
 }
 
 /* The caller has one side; other is the one that it has not. 0, NOT_NOW, or GnuTLS's error. */
-static int answer(struct gtls_session *session, _Atomic(const void *) *other)
+static int answer(struct gtls_session *session, atomic_uintptr_t *other)
 {
-	const void *nobody = NULL;
+	uintptr_t nobody = 0;
 	int ret = NOT_NOW;
 
-	if (!atomic_compare_exchange_strong(other, &nobody, &answer_itself))
+	if (!atomic_compare_exchange_strong(other, &nobody, answer_itself()))
 		return NOT_NOW;
 	if (atomic_load(&session->wanted) && may_send(session)) {
 		in_answer = true;
@@ -190,9 +207,10 @@ static ssize_t end_read(struct gtls_session *session, ssize_t ret)
 }
 
 #define READ(name, ...) \
+	static struct library_call call; \
 	struct gtls_session *session = gtls_session_of(object); \
-	const struct gtls *library = gtls_of(session, from); \
-	__typeof__(&name) real = GTLS_NEXT(library, from, name); \
+	__typeof__(&(name)) real = session ? session->library->f.name \
+					   : (__typeof__(&(name)))library_next_of(&gtls_family, &call, from, #name); \
 	int instead; \
 \
 	if (!real) \
@@ -272,9 +290,10 @@ static ssize_t end_send(struct gtls_session *session, ssize_t ret, bool last)
 }
 
 #define SEND(type, last, name, ...) \
+	static struct library_call call; \
 	struct gtls_session *session = gtls_session_of(object); \
-	const struct gtls *library = gtls_of(session, from); \
-	__typeof__(&name) real = GTLS_NEXT(library, from, name); \
+	__typeof__(&(name)) real = session ? session->library->f.name \
+					   : (__typeof__(&(name)))library_next_of(&gtls_family, &call, from, #name); \
 \
 	if (!real) \
 		return GNUTLS_E_INTERNAL_ERROR; \

@@ -64,7 +64,7 @@ struct gtls_session {
 	bool half;          /* the program was interrupted in its own sending */
 	atomic_uint sends;  /* of the program's, that have ended */
 	unsigned sends_seen, waits;
-	_Atomic(const void *) reader, writer; /* who is inside */
+	atomic_uintptr_t reader, writer; /* who is inside */
 };
 
 /* The credentials' one retrieve function in force, by the version of its setter; 0: the program has none. */

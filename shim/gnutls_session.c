@@ -160,7 +160,7 @@ int hook_gnutls_session_set_data(struct origin from, gnutls_session_t object, co
 		rests = saved_find(&key);
 		gtls_session_drop(session);
 		session->held_rests = rests;
-		if (rests > RESUMPTION_UNKNOWN && !session->early && hold(session, data, n))
+		if (rests != RESUMPTION_UNKNOWN && !session->early && hold(session, data, n))
 			return 0;
 		if (!allowed(session, rests)) {
 			errno = saved;

@@ -358,3 +358,39 @@ void *library_next(const struct family *family, struct origin from, const char *
 	errno = saved;
 	return function;
 }
+
+static int count_objects(struct dl_phdr_info *info, size_t size, void *data)
+{
+	unsigned long long *objects = data;
+
+	(void)size;
+	*objects = (unsigned long long)info->dlpi_adds << 32 | (unsigned)info->dlpi_subs;
+	return 1;
+}
+
+static void keep_call(struct library_call *call, void *caller, void *function, unsigned long long objects)
+{
+	unsigned turn = atomic_load(&call->turn);
+
+	if (turn % 2 || !atomic_compare_exchange_strong(&call->turn, &turn, turn + 1))
+		return;
+	atomic_store(&call->caller, caller);
+	atomic_store(&call->function, function);
+	atomic_store(&call->objects, objects);
+	atomic_store(&call->turn, turn + 2);
+}
+
+void *library_next_of(const struct family *family, struct library_call *call, struct origin from, const char *name)
+{
+	unsigned turn = atomic_load(&call->turn);
+	void *caller = atomic_load(&call->caller), *function = atomic_load(&call->function);
+	unsigned long long objects = 0, kept = atomic_load(&call->objects);
+
+	dl_iterate_phdr(count_objects, &objects);
+	if (function && caller == from.caller && kept == objects && turn % 2 == 0 && atomic_load(&call->turn) == turn)
+		return function;
+	function = library_next(family, from, name);
+	if (!from.library && function)
+		keep_call(call, from.caller, function, objects);
+	return function;
+}

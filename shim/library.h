@@ -9,6 +9,8 @@
 
 #include "shim/generation.h"
 
+#include <stdatomic.h>
+
 #define LIBRARIES_MAX GENERATION_LIBRARIES
 
 /* One that an adapter works with; the first member of its table. Immutable, never freed, and it stays loaded. */
@@ -50,6 +52,17 @@ const struct library *library_at(unsigned number);
 
 /* The function that a caller would have called without us; NULL where there is none. Keeps errno. */
 void *library_next(const struct family *, struct origin, const char *name);
+
+/*
+ * The same for a function that is called for each record: the last caller's is kept, by the address of its call, for as
+ * long as no object was loaded or unloaded. One for each function, static.
+ */
+struct library_call {
+	atomic_uint turn; /* odd: it is being written */
+	_Atomic(void *) caller, function;
+	atomic_ullong objects;
+};
+void *library_next_of(const struct family *, struct library_call *, struct origin, const char *name);
 
 /* Would this caller have found a function of that name without us: in the global scope, or in its own? Keeps errno. */
 bool library_visible(void *caller, const char *name);

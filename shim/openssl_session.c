@@ -12,6 +12,9 @@
 
 /* The libssl function that a hook of ours is in: it may end in a jump to the next one, whose caller seems to be us. */
 static __thread void *beginning __attribute__((tls_model("initial-exec")));
+/* The connection that a hook of ours has looked at and is now in libssl with: libssl calls others of these functions.
+ */
+static __thread const SSL *begun __attribute__((tls_model("initial-exec")));
 
 static struct origin caller_of(struct origin from)
 {
@@ -72,14 +75,14 @@ static void begin(const struct openssl *library, SSL *ssl)
 	int saved = errno;
 	SSL_SESSION *session;
 
-	if (!library || !ssl || !library->f.SSL_in_before(ssl) ||
+	if (!library || !ssl || ssl == begun || !library->f.SSL_in_before(ssl) ||
 	    !openssl_context(library, library->f.SSL_get_SSL_CTX(ssl)))
 		return;
 	mtls_errors_keep(&library->crypto);
+	offer(library, ssl);
 	session = library->f.SSL_get_session(ssl);
 	if (session && !allowed(library, ssl, session))
 		library->f.SSL_set_session(ssl, NULL);
-	offer(library, ssl);
 	mtls_errors_restore(&library->crypto);
 	errno = saved;
 }
@@ -104,6 +107,7 @@ int hook_SSL_connect(struct origin from, SSL *ssl)
 {
 	const struct openssl *library = openssl_of_caller(from);
 	__typeof__(&SSL_connect) handshake = OPENSSL_NEXT(library, from, SSL_connect);
+	const SSL *other = begun;
 	void *before = beginning;
 	int done;
 
@@ -111,7 +115,9 @@ int hook_SSL_connect(struct origin from, SSL *ssl)
 		return -1;
 	begin(library, ssl);
 	beginning = (void *)handshake;
+	begun = ssl;
 	done = handshake(ssl);
+	begun = other;
 	beginning = before;
 	return done;
 }
@@ -121,10 +127,29 @@ int hook_SSL_do_handshake(struct origin from, SSL *ssl)
 	struct origin caller = caller_of(from);
 	const struct openssl *library = openssl_of_caller(caller);
 	__typeof__(&SSL_do_handshake) handshake = OPENSSL_NEXT(library, caller, SSL_do_handshake);
+	const SSL *other = begun;
+	int done;
 
+	if (!handshake)
+		return -1;
 	if (library && ssl && !library->f.SSL_is_server(ssl))
 		begin(library, ssl);
-	return handshake ? handshake(ssl) : -1;
+	begun = ssl;
+	done = handshake(ssl);
+	begun = other;
+	return done;
+}
+
+/* It leaves the session, for programs that only read and write then; libssl itself calls it as a handshake begins. */
+int hook_SSL_clear(struct origin from, SSL *ssl)
+{
+	const struct openssl *library = openssl_of_caller(from);
+	__typeof__(&SSL_clear) clear = OPENSSL_NEXT(library, from, SSL_clear);
+	int done = clear ? clear(ssl) : 0;
+
+	if (done && library && !library->f.SSL_is_server(ssl))
+		begin(library, ssl);
+	return done;
 }
 
 /* For programs that only read and write then. */

@@ -109,6 +109,10 @@ test_session_late_ticket() {
 cleared() {
 	attempt bare resume open ask again ask "run:$rotate" again ask close
 	saw full:CN=device resumed:CN=device full:CN=device-rsa
+	copy
+	server_use "$way"
+	attempt bare resume open ask again:late ask "run:$rotate" again:late ask close
+	saw full:CN=device resumed:CN=device full:CN=device-rsa
 }
 test_session_cleared() { ways cleared; }
 
@@ -151,6 +155,20 @@ disabled() {
 	saw full: resumed:
 }
 test_session_disabled() { ways disabled; }
+
+# One of another process, and the credential came after this one had looked.
+late_credential() {
+	cred=$T/late
+	rm -rf "$cred"
+	cp -r "$PKI/device" "$cred"
+	attempt bare resume connect keep:0 "write:0:$T/session"
+	saw full:CN=device
+	rm "$cred"/*
+	server_use "$way"
+	attempt bare resume "read:0:$T/session" "run:cp $PKI/device-rsa/* $cred/" offer:0 connect:write
+	saw full:CN=device-rsa
+}
+test_session_late_credential() { ways late_credential; }
 
 # The program's own sessions are its own affair; its certificate does not come by a session of ours.
 own_certificate() {
@@ -199,6 +217,18 @@ test_pha() {
 	expect_rc 0
 	expect_seen subject= result=ok
 	! grep -q 'pha=presented' <(tail -n 1 "$seen") || fail "offered: $(tail -n 1 "$seen")"
+}
+
+# A torn credential: the last usable one goes on, and so does the offer. A removed one ends it, a second later.
+test_pha_and_changes() {
+	copy
+	server_use pha3
+	attempt bare resume open ask close "run:: >$cred/private_key.pem" open ask close
+	expect_rc 0
+	expect_seen pha=presented subject=CN=device
+	attempt bare resume open ask close "run:$remove; sleep 1.1" open ask close
+	expect_rc 0
+	! grep -q 'pha=\(presented\|empty\)' <(tail -n 1 "$seen") || fail "offered: $(tail -n 1 "$seen")"
 }
 
 # Each request is a new decision.

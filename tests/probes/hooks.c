@@ -259,6 +259,8 @@ static void call_handshake(const char *how, int (*handshake)(SSL *), const char 
 	if (made)
 		call_sessions(made);
 	before();
+	after("SSL_clear", how, SSL_clear(ssl));
+	before();
 	after("SSL_set_session", "nothing", SSL_set_session(ssl, NULL));
 	before();
 	after("SSL_set_session", made ? "something" : "nothing", SSL_set_session(ssl, made));
@@ -285,6 +287,7 @@ static void first_handshake(SSL *ssl)
 	PEM_write_bio_SSL_SESSION(bio, SSL_get_session(ssl));
 	SSL_SESSION_free(PEM_read_bio_SSL_SESSION(bio, NULL, NULL, NULL));
 	PEM_read_SSL_SESSION(file, NULL, NULL, NULL);
+	SSL_clear(ssl);
 	BIO_free(bio);
 	fclose(file);
 	close(fd);

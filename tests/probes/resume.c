@@ -5,7 +5,7 @@
  *
  *   open        a connection with SSL_connect; open:do, with SSL_do_handshake; open:write, with SSL_write alone;
  *               open:late, the same, and the session comes after SSL_set_connect_state
- *   again       the same connection object once more, after SSL_clear
+ *   again       the same connection object once more, after SSL_clear; again:late, with SSL_write alone
  *   ask         a question; close: the end
  *   connect     open, ask, close
  *   keep:N      the session of the connection that was last open, under the number N (from 0); keep-new:N: the last
@@ -107,13 +107,13 @@ static void end(void)
 	ssl = NULL;
 }
 
-static void again(void)
+static void again(const char *how)
 {
 	hang_up();
 	if (SSL_clear(ssl) != 1)
 		die("not cleared");
 	offer();
-	handshake("");
+	handshake(how);
 }
 
 static SSL_SESSION *through_der(SSL_SESSION *session)
@@ -230,7 +230,7 @@ static void carry_out(const char *step, char *rest)
 	if (strcmp(step, "connect") == 0 || strcmp(step, "open") == 0)
 		open_new(rest ? rest : "");
 	else if (strcmp(step, "again") == 0)
-		again();
+		again(rest ? rest : "");
 	if (strcmp(step, "connect") == 0 || strcmp(step, "ask") == 0)
 		question();
 	if (strcmp(step, "connect") == 0 || strcmp(step, "close") == 0) {
@@ -240,7 +240,7 @@ static void carry_out(const char *step, char *rest)
 		own_key = more;
 		by_callback = *step == 'c';
 		SSL_CTX_set_client_cert_cb(ctx, by_callback ? on_client_cert : NULL);
-	} else if (rest && strcmp(step, "connect") != 0 && strcmp(step, "open") != 0) {
+	} else if (rest && strcmp(step, "connect") != 0 && strcmp(step, "open") != 0 && strcmp(step, "again") != 0) {
 		on_session(step, atoi(rest), more);
 	}
 }
