@@ -3,6 +3,7 @@
 #include "firmware/app/get.h"
 
 #include "firmware/app/http.h"
+#include "firmware/net/ip.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -88,23 +89,46 @@ static bool send_request(struct get *g, int fd, const struct place *place)
 	return send_all(fd, request, (size_t)n) || fail(g, mtls_socket_reason(fd));
 }
 
-/* Whoever has the whole answer need not wait for the goodbye. */
+/*
+ * Whoever has the whole answer need not wait for the goodbye. A server that goes on, but at a snail's pace, would hold
+ * the device for ever: time counts from the request, and anew with each GET_PROGRESS bytes of the body.
+ */
+static long receive_all(struct get *g, int fd, struct http *http)
+{
+	static char data[1024];
+	uint32_t patience = g->patience_ms ? g->patience_ms : GET_PATIENCE, left;
+	uint64_t start = ip_now(), gone;
+	uint64_t before = 0;
+	long n = 1;
+
+	while (n > 0 && http->state != HTTP_DONE && http->state != HTTP_WRONG) {
+		gone = ip_now() - start;
+		if (gone >= patience) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+		left = patience - (uint32_t)gone;
+		(void)mtls_setsockopt(fd, MTLS_SOL_SOCKET, MTLS_SO_RCVTIMEO, &left, sizeof(left));
+		n = mtls_recv(fd, data, sizeof(data));
+		if (n > 0)
+			http_take(http, data, (size_t)n);
+		if (http->got - before >= GET_PROGRESS) {
+			before = http->got;
+			start = ip_now();
+		}
+	}
+	return n;
+}
+
 static bool receive_answer(struct get *g, int fd)
 {
 	static struct http http;
-	static char data[1024];
-	long n = 1;
 
 	memset(&http, 0, sizeof(http));
 	http.body = g->body;
 	http.ctx = g->ctx;
-	while (n > 0 && http.state != HTTP_DONE && http.state != HTTP_WRONG) {
-		n = mtls_recv(fd, data, sizeof(data));
-		if (n > 0)
-			http_take(&http, data, (size_t)n);
-	}
-	if (n < 0)
-		return fail(g, mtls_socket_reason(fd));
+	if (receive_all(g, fd, &http) < 0)
+		return fail(g, errno == ETIMEDOUT ? "the server takes too long" : mtls_socket_reason(fd));
 	if (http.state == HTTP_WRONG || http.state == HTTP_STATUS)
 		return fail(g, "the server's answer is not HTTP");
 	if (!http_is_whole(&http))

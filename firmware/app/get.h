@@ -12,12 +12,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/*
+ * ms from the request until GET_PROGRESS bytes of the body have come, or the end, 1xx answers and headers included;
+ * then as long again for each GET_PROGRESS bytes. Connecting has its own (SOCKETS_DEADLINE).
+ */
+#define GET_PATIENCE 30000
+#define GET_PROGRESS 1024
+
 struct get {
 	const char *url;  /* https://HOST[:PORT][/…], without blanks */
 	uint32_t address; /* of the host, network order; 0: the network's resolver knows it */
 	/* The body, in pieces, whatever the status. */
 	void (*body)(void *ctx, const void *data, size_t n);
 	void *ctx;
+	uint32_t patience_ms;     /* 0: GET_PATIENCE */
 	char why[SOCKETS_REASON]; /* a sentence, after a failure */
 };
 

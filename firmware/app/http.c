@@ -56,6 +56,7 @@ static void take_status(struct http *h)
 		return;
 	}
 	h->status = (unsigned)status;
+	h->has_length = h->chunked = false; /* what a 1xx said of itself is not for this one */
 	h->state = HTTP_HEADERS;
 }
 
@@ -71,23 +72,47 @@ static void end_headers(struct http *h)
 		h->state = h->has_length && h->left == 0 ? HTTP_DONE : HTTP_BODY;
 }
 
+static bool is_blank(const char *s)
+{
+	return s[strspn(s, " \t")] == '\0';
+}
+
+/* Figures and no more; the same as in each such header before it (RFC 9112 6.3). */
+static bool take_length(struct http *h, const char *value)
+{
+	uint64_t length;
+
+	if (!number(value, 10, &length) || !is_blank(value + strspn(value, "0123456789")) ||
+	    (h->has_length && length != h->left))
+		return false;
+	h->has_length = true;
+	h->left = length;
+	return true;
+}
+
+/* No coding was asked for, so the one of HTTP/1.1 itself is all that can be undone here, and once. */
+static bool take_coding(struct http *h, const char *value)
+{
+	static const char chunked[] = "chunked";
+	size_t n = 0;
+
+	while (chunked[n] && lower(value[n]) == chunked[n])
+		n++;
+	if (h->chunked || chunked[n] || !is_blank(value + n))
+		return false;
+	h->chunked = true;
+	return true;
+}
+
 static void take_header(struct http *h)
 {
-	const char *value;
+	const char *length = value_of(h->line, "content-length");
+	const char *coding = value_of(h->line, "transfer-encoding");
 
-	if (h->n == 0) {
+	if (h->n == 0)
 		end_headers(h);
-		return;
-	}
-	value = value_of(h->line, "content-length");
-	if (value) {
-		h->has_length = true;
-		if (!number(value, 10, &h->left))
-			h->state = HTTP_WRONG;
-	}
-	value = value_of(h->line, "transfer-encoding");
-	if (value)
-		h->chunked = strncmp(value, "chunked", 7) == 0;
+	else if ((length && !take_length(h, length)) || (coding && !take_coding(h, coding)))
+		h->state = HTTP_WRONG;
 }
 
 static void take_line(struct http *h)
@@ -106,7 +131,7 @@ static void take_line(struct http *h)
 			h->state = h->left ? HTTP_CHUNK : HTTP_TRAILERS;
 		break;
 	case HTTP_CHUNK_END:
-		h->state = HTTP_CHUNK_SIZE;
+		h->state = h->n ? HTTP_WRONG : HTTP_CHUNK_SIZE;
 		break;
 	case HTTP_TRAILERS:
 		if (h->n == 0)
@@ -119,6 +144,10 @@ static void take_line(struct http *h)
 
 static void take_byte(struct http *h, char c)
 {
+	if (++h->head > HTTP_HEAD) {
+		h->state = HTTP_WRONG;
+		return;
+	}
 	if (c != '\n') {
 		if (h->n < sizeof(h->line) - 1)
 			h->line[h->n++] = c;
@@ -137,6 +166,8 @@ static size_t take_body(struct http *h, const char *data, size_t n)
 
 	if (counted && n > h->left)
 		n = (size_t)h->left;
+	h->head = 0;
+	h->got += n;
 	h->body(h->ctx, data, n);
 	if (!counted)
 		return n;

@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HTTP_LINE 512 /* bytes of a line that are looked at; the rest of it is skipped */
+#define HTTP_LINE 512   /* bytes of a line that are looked at; the rest of it is skipped */
+#define HTTP_HEAD 16384 /* bytes at most before the body, between two pieces of it, and after it */
 
 enum http_state {
 	HTTP_STATUS,
@@ -18,7 +19,7 @@ enum http_state {
 	HTTP_CHUNK_END,
 	HTTP_TRAILERS,
 	HTTP_DONE,
-	HTTP_WRONG, /* it is no HTTP */
+	HTTP_WRONG, /* it is no HTTP, or not as this client can take it */
 };
 
 struct http {
@@ -26,8 +27,9 @@ struct http {
 	unsigned status; /* 200 … */
 	bool has_length, chunked;
 	uint64_t left; /* bytes of the body, or of the chunk */
+	uint64_t got;  /* bytes of the body so far */
 	char line[HTTP_LINE];
-	size_t n;
+	size_t n, head; /* bytes of line; bytes that were not the body's, since the last that were */
 	void (*body)(void *ctx, const void *data, size_t n);
 	void *ctx;
 };

@@ -29,22 +29,27 @@
 #define IP_REASSEMBLY            0 /* nothing that the device talks needs it, and it is memory for strangers */
 #define IP_FRAG                  0
 
-/* Memory: the rest is lwIP's own arithmetic. */
+/*
+ * Memory: the rest is lwIP's own arithmetic. Each socket has a ring of TCP_WND bytes for what has come (net/stream.c);
+ * the pool is for frames on their way there, and for a few that came out of turn: those are bounded too, since their
+ * descriptors are shared with what is sent.
+ */
 #define MEM_ALIGNMENT __SIZEOF_POINTER__
 #define TCP_MSS       1460
 #ifdef FIRMWARE_SMALL
 #define MEM_SIZE         (8 * 1024)
-#define PBUF_POOL_SIZE   8
+#define PBUF_POOL_SIZE   4
 #define MEMP_NUM_TCP_PCB 6
-#define TCP_WND          (3 * TCP_MSS)
+#define TCP_WND          (2 * TCP_MSS)
 #define TCP_SND_BUF      (2 * TCP_MSS)
 #define TCP_QUEUE_OOSEQ  0 /* what comes after a lost segment is sent again */
 #else
-#define MEM_SIZE         (24 * 1024)
-#define PBUF_POOL_SIZE   24
-#define MEMP_NUM_TCP_PCB 10
-#define TCP_WND          (6 * TCP_MSS)
-#define TCP_SND_BUF      (4 * TCP_MSS)
+#define MEM_SIZE            (24 * 1024)
+#define PBUF_POOL_SIZE      14
+#define MEMP_NUM_TCP_PCB    10
+#define TCP_WND             (4 * TCP_MSS)
+#define TCP_SND_BUF         (4 * TCP_MSS)
+#define TCP_OOSEQ_MAX_PBUFS 3
 #endif
 #define PBUF_POOL_BUFSIZE       1536 /* a whole frame */
 #define TCP_SND_QUEUELEN        (4 * TCP_SND_BUF / TCP_MSS)

@@ -55,7 +55,9 @@ _Noreturn void board_exit(int);
 #define MBEDTLS_HKDF_C
 #define MBEDTLS_CIPHER_C
 #define MBEDTLS_AES_C
+#ifndef FIRMWARE_SMALL
 #define MBEDTLS_AES_ROM_TABLES
+#endif
 #define MBEDTLS_AES_FEWER_TABLES
 #define MBEDTLS_CIPHER_MODE_CBC
 #define MBEDTLS_CIPHER_PADDING_PKCS7

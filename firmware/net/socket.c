@@ -422,7 +422,7 @@ static bool readable(struct socket *s)
 {
 	if (is_tls(s))
 		return tls_readable(&s->tls);
-	return s->stream.received || s->stream.ended || s->stream.state != STREAM_OPEN;
+	return s->stream.n > 0 || s->stream.ended || s->stream.state != STREAM_OPEN;
 }
 
 /* Or will fail at once. */

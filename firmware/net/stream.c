@@ -1,13 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TCP over lwIP's raw interface. What comes is kept in lwIP's own buffers until somebody takes it; only then the window
- * opens again, so that a fast server cannot fill the memory.
+ * TCP over lwIP's raw interface. What comes is copied into the stream's own ring, as large as the window, which opens
+ * again only when somebody takes it. lwIP's buffers, which all streams share, are free again at once: however small a
+ * server makes its segments, and whoever does not read them, the others have room.
  */
 #include "firmware/net/stream.h"
 
 #include <lwip/tcp.h>
 
+#include <string.h>
+
 #define OURS (TCP_PRIO_NORMAL + 1)
+
+static void begin(struct stream *s, enum stream_state state)
+{
+	memset(s, 0, offsetof(struct stream, data));
+	s->state = state;
+}
+
+static void keep(struct stream *s, const struct pbuf *p)
+{
+	size_t at = (s->first + s->n) % sizeof(s->data), straight = sizeof(s->data) - at;
+
+	if (straight > p->tot_len)
+		straight = p->tot_len;
+	pbuf_copy_partial(p, s->data + at, (u16_t)straight, 0);
+	pbuf_copy_partial(p, s->data, (u16_t)(p->tot_len - straight), (u16_t)straight);
+	s->n = (uint16_t)(s->n + p->tot_len);
+}
 
 static err_t received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t error)
 {
@@ -15,12 +35,14 @@ static err_t received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t erro
 
 	(void)pcb;
 	(void)error;
-	if (!p)
+	if (!p) {
 		s->ended = true;
-	else if (s->received)
-		pbuf_cat(s->received, p);
-	else
-		s->received = p;
+		return ERR_OK;
+	}
+	if (p->tot_len > sizeof(s->data) - s->n)
+		return ERR_MEM; /* lwIP keeps the window: not to be seen */
+	keep(s, p);
+	pbuf_free(p);
 	return ERR_OK;
 }
 
@@ -50,7 +72,7 @@ bool stream_open(struct stream *s, uint32_t address, uint16_t port)
 {
 	ip_addr_t to;
 
-	*s = (struct stream){.state = STREAM_CONNECTING};
+	begin(s, STREAM_CONNECTING);
 	s->pcb = tcp_new();
 	if (!s->pcb)
 		return false;
@@ -64,7 +86,7 @@ bool stream_open(struct stream *s, uint32_t address, uint16_t port)
 		return true;
 	tcp_err(s->pcb, NULL);
 	tcp_abort(s->pcb);
-	*s = (struct stream){.state = STREAM_CLOSED};
+	begin(s, STREAM_CLOSED);
 	return false;
 }
 
@@ -85,17 +107,22 @@ long stream_send(struct stream *s, const void *data, size_t n)
 
 long stream_receive(struct stream *s, void *data, size_t n)
 {
-	u16_t taken;
+	size_t straight = sizeof(s->data) - s->first;
 
-	if (!s->received && s->ended)
+	if (!s->n && s->ended)
 		return STREAM_END;
-	if (!s->received)
+	if (!s->n)
 		return s->state == STREAM_OPEN ? 0 : STREAM_BROKEN;
-	taken = pbuf_copy_partial(s->received, data, n > UINT16_MAX ? UINT16_MAX : (u16_t)n, 0);
-	s->received = pbuf_free_header(s->received, taken);
+	if (n > s->n)
+		n = s->n;
+	if (n > straight)
+		n = straight; /* the rest comes with the next call */
+	memcpy(data, s->data + s->first, n);
+	s->first = (uint16_t)((s->first + n) % sizeof(s->data));
+	s->n = (uint16_t)(s->n - n);
 	if (s->pcb)
-		tcp_recved(s->pcb, taken);
-	return taken;
+		tcp_recved(s->pcb, (u16_t)n);
+	return (long)n;
 }
 
 bool stream_has_room(const struct stream *s)
@@ -116,12 +143,10 @@ void stream_close(struct stream *s)
 		tcp_recv(pcb, NULL);
 		tcp_err(pcb, NULL);
 		tcp_setprio(pcb, TCP_PRIO_MIN);
-		if (s->received)
-			tcp_recved(pcb, s->received->tot_len);
+		if (s->n)
+			tcp_recved(pcb, s->n);
 		if (tcp_close(pcb) != ERR_OK)
 			tcp_abort(pcb);
 	}
-	if (s->received)
-		pbuf_free(s->received);
-	*s = (struct stream){.state = STREAM_CLOSED};
+	begin(s, STREAM_CLOSED);
 }

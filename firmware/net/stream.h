@@ -3,12 +3,13 @@
 #ifndef MTLS_FIRMWARE_NET_STREAM_H
 #define MTLS_FIRMWARE_NET_STREAM_H
 
+#include "firmware/config/lwipopts.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct tcp_pcb;
-struct pbuf;
 
 enum stream_state {
 	STREAM_CLOSED, /* all zero: never opened, or closed by us */
@@ -23,9 +24,10 @@ enum stream_state {
  */
 struct stream {
 	struct tcp_pcb *pcb;
-	struct pbuf *received;
 	enum stream_state state;
-	bool ended; /* the other side sends no more */
+	bool ended;            /* the other side sends no more */
+	uint16_t first, n;     /* what has come: n bytes from first on, round the end */
+	uint8_t data[TCP_WND]; /* the other side may not send more than that ahead */
 };
 
 /* address in network order. false: no memory. */

@@ -63,7 +63,7 @@ static int stream_out(void *ctx, const unsigned char *data, size_t n)
 		return (int)sent;
 	if (sent == 0)
 		return MBEDTLS_ERR_SSL_WANT_WRITE;
-	return t->stream->received ? (int)n : MBEDTLS_ERR_NET_CONN_RESET;
+	return t->stream->n > 0 ? (int)n : MBEDTLS_ERR_NET_CONN_RESET;
 }
 
 /* mbedtls_ssl_read begins a renegotiation by itself. It gets nothing to read until it has come back to us. */
@@ -118,6 +118,41 @@ static bool is_address(const char *host)
 	return mtls_addr_parse(mtls_bytes_of(host), &address);
 }
 
+/* The name of RFC 5280 4.2.1.10's extension, as it stands in a certificate. */
+static const unsigned char name_constraints[] = {0x06, 0x03, 0x55, 0x1d, 0x1e};
+
+static bool is_constrained(const mbedtls_x509_crt *ca)
+{
+	return memmem(ca->v3_ext.p, ca->v3_ext.len, name_constraints, sizeof(name_constraints)) != NULL;
+}
+
+/* RFC 9110 4.3.4: an address is verified by the certificate's addresses alone. */
+static bool has_address(const mbedtls_x509_crt *leaf, const struct mtls_addr *address)
+{
+	size_t n = address->family == 4 ? 4 : 16;
+
+	for (const mbedtls_x509_sequence *name = &leaf->subject_alt_names; name; name = name->next)
+		if ((name->buf.tag & MBEDTLS_ASN1_TAG_VALUE_MASK) == MBEDTLS_X509_SAN_IP_ADDRESS &&
+		    name->buf.len == n && memcmp(name->buf.p, address->ip, n) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * What mbedTLS does not look at, beside all that it does: it takes an address for a name as well, and does not know
+ * name constraints, of which the critical ones never come here.
+ */
+static int verify_more(void *host, mbedtls_x509_crt *one, int depth, uint32_t *flags)
+{
+	struct mtls_addr address;
+
+	if (depth == 0 && mtls_addr_parse(mtls_bytes_of(host), &address) && !has_address(one, &address))
+		*flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
+	if (depth > 0 && is_constrained(one))
+		*flags |= MBEDTLS_X509_BADCERT_OTHER;
+	return 0;
+}
+
 static int configure(struct tls *t, const struct tls_peer *peer)
 {
 	mbedtls_ssl_config *config = &t->config;
@@ -127,6 +162,7 @@ static int configure(struct tls *t, const struct tls_peer *peer)
 	if (ret != 0)
 		return ret;
 	mbedtls_ssl_conf_authmode(config, MBEDTLS_SSL_VERIFY_REQUIRED);
+	mbedtls_ssl_conf_verify(config, verify_more, (void *)(uintptr_t)peer->host);
 	mbedtls_ssl_conf_ca_chain(config, &shared()->ca, NULL);
 	mbedtls_ssl_conf_rng(config, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE);
 	mbedtls_ssl_conf_min_tls_version(config,

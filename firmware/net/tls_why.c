@@ -29,15 +29,21 @@ static const struct word alerts[] = {
 	{116, "certificate_required"},
 };
 
+#define TOO_LONG "a message of the server is longer than the device has room for"
+
 static const struct word protocol[] = {
 	{MBEDTLS_ERR_SSL_INVALID_RECORD, "what the server sends is not TLS"},
-	{MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE, "the server sends something else than TLS asks for"},
+	{MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE,
+	 "the server sends a message that is not expected then (KeyUpdate never is)"},
 	{MBEDTLS_ERR_SSL_DECODE_ERROR, "a message of the server cannot be understood"},
 	{MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER, "the server chose something that was not offered"},
 	{MBEDTLS_ERR_SSL_INVALID_MAC, "a record was changed on its way"},
 	{MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION, "the server speaks no version of TLS that is allowed here"},
 	{MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE, "the server and the device could not agree"},
-	{MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL, "a message of the server is longer than the device has room for"},
+	{MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL, TOO_LONG},
+	{MBEDTLS_ERR_SSL_BAD_INPUT_DATA, TOO_LONG}, /* of several records */
+	{MBEDTLS_ERR_X509_INVALID_EXTENSIONS + MBEDTLS_ERR_ASN1_UNEXPECTED_TAG,
+	 "the server's certificate or a CA's has a critical extension that this device does not know"},
 	{MBEDTLS_ERR_SSL_FEATURE_UNAVAILABLE, "the server wants something that this device cannot do"},
 };
 
@@ -50,6 +56,7 @@ static const struct {
 	{MBEDTLS_X509_BADCERT_FUTURE, "is not valid yet"},
 	{MBEDTLS_X509_BADCERT_NOT_TRUSTED, "was issued by nobody in ca_certs.pem"},
 	{MBEDTLS_X509_BADCERT_CN_MISMATCH, "is for another name"},
+	{MBEDTLS_X509_BADCERT_OTHER, "has a CA with name constraints, which this device cannot check"},
 	{MBEDTLS_X509_BADCERT_KEY_USAGE | MBEDTLS_X509_BADCERT_EXT_KEY_USAGE | MBEDTLS_X509_BADCERT_NS_CERT_TYPE,
 	 "is not meant for a server"},
 	{MBEDTLS_X509_BADCERT_BAD_MD | MBEDTLS_X509_BADCERT_BAD_PK | MBEDTLS_X509_BADCERT_BAD_KEY,
@@ -82,6 +89,13 @@ static const char *fault(const struct tls *t)
 		if (flags & faults[i].flags)
 			return faults[i].text;
 	return "cannot be used";
+}
+
+/* It ended the connection, and why may be that it did not get what it had asked for. */
+static bool is_refusal(int error)
+{
+	return error == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE || error == MBEDTLS_ERR_NET_CONN_RESET ||
+	       error == MBEDTLS_ERR_SSL_CONN_EOF;
 }
 
 static int cause(const struct tls *t, char *to, size_t size)
@@ -123,7 +137,7 @@ int tls_why(const struct tls *t, char *to, size_t size)
 	struct mtls_error withheld = {.reason = t->request.reason, .part = MTLS_FOLDER};
 	size_t n = strlen(to);
 
-	if (t->heard || withheld.reason == MTLS_REASONS || error == EACCES || error == ENOMEM)
+	if (t->heard || withheld.reason == MTLS_REASONS || !is_refusal(t->error))
 		return error;
 	if (withheld.reason == MTLS_PRESENTED) {
 		snprintf(to + n, size - n, "; it had asked for the certificate and got it");

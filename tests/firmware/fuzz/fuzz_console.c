@@ -16,6 +16,7 @@
 
 #include "firmware/app/console.h"
 #include "firmware/app/crc.h"
+#include "firmware/net/ip.h"
 #include "firmware/net/shared.h"
 #include "firmware/net/socket.h"
 
@@ -299,6 +300,11 @@ static bool wall(void *ctx, int64_t *seconds)
 
 static bool is_open, serving;
 
+uint64_t ip_now(void)
+{
+	return clock_ms;
+}
+
 void mtls_sockets_run(uint32_t ms)
 {
 	clock_ms += ms;
@@ -323,6 +329,10 @@ int mtls_socket(int family, int type, int protocol)
 
 int mtls_setsockopt(int fd, int level, int option, const void *value, size_t n)
 {
+	if (level == MTLS_SOL_SOCKET) {
+		CHECK(fd == 0 && is_open && option == MTLS_SO_RCVTIMEO && n == sizeof(uint32_t));
+		return 0;
+	}
 	CHECK(fd == 0 && level == MTLS_SOL_TLS && option == MTLS_TLS_HOSTNAME && n > 0 && n < SOCKETS_HOST);
 	CHECK(!memchr(value, '\0', n));
 	return 0;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""servers.py MODE [CERT KEY CA]: servers that our own server is too well-behaved to be. Prints "port N", serves every
+"""servers.py MODE [CERT KEY CA [FILE]]: servers that our own server is too well-behaved to be. Prints "port N", serves every
 connection in a thread, ends with its standard input.
 
   garbage   answers with bytes that are no TLS       close     hangs up at once
@@ -9,6 +9,10 @@ connection in a thread, ends with its standard input.
   echo12    the same, and speaks TLS 1.2 only
   chunked   the same for HTTP, with a body of 1 MB in chunks
   cut       the same, but hangs up without a goodbye in the midst of the body
+  drizzle   echo, but what is longer than 10 bytes comes back one byte a record and segment
+  answer    the same for HTTP: the bytes of FILE, then a goodbye
+  hang      the same, then nothing           flood     the same, then its last line without end
+  drip      the same, then its last line ten times a second
 """
 import os
 import socket
@@ -39,6 +43,31 @@ def echo(tls):
 
 
 echo12 = echo
+
+
+def drizzle(tls):
+    while data := tls.recv(1 << 16):
+        for at in range(len(data) if len(data) > 10 else 0):
+            tls.sendall(data[at : at + 1])
+            time.sleep(0.01)
+        if len(data) <= 10:
+            tls.sendall(data)
+
+
+def answer(tls):
+    with open(files[3], "rb") as file:
+        lines = file.readlines()
+    tls.recv(1 << 16)
+    tls.sendall(b"".join(lines))
+    if mode == "hang":
+        tls.recv(1)
+    while mode in ("flood", "drip"):
+        tls.sendall(lines[-1])
+        time.sleep(0.1 if mode == "drip" else 0)
+    tls.unwrap()
+
+
+hang = flood = drip = answer
 
 
 def chunked(tls):

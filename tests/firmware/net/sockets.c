@@ -2,8 +2,10 @@
 /*
  * The secure sockets from an application's side, on the host's board: sockets CASE flash=FILE otp=FILE port=N [step=N],
  * where the loopback's port N is the server of servers.py that the case names; memory tries each step-th allocation.
- * Exit 0, or 1 with a line that says what was wrong. Link: build/firmware/host/lib*.a in a group, -lslirp.
+ * get fetches the server's / with little patience, and prints what the sample application says of it. Exit 0, or 1 with
+ * a line that says what was wrong. Link: build/firmware/host/lib*.a in a group, -lslirp.
  */
+#include "firmware/app/get.h"
 #include "firmware/net/socket.h"
 #include "firmware/port/port.h"
 #include "firmware/vault/vault.h"
@@ -232,6 +234,58 @@ static void case_sequence(void)
 	must(vault_signatures() == 200);
 }
 
+/*
+ * On all sockets but one, which nobody reads, come small segments. The last one has to work all the same, and
+ * afterwards nothing of the others is lost.
+ */
+static void case_drizzle(void)
+{
+	static const char rain[] = "sixty bytes that come back one by one, each in a record of its";
+	char data[sizeof(rain)];
+	int fds[SOCKETS_MAX - 1];
+	uint64_t start;
+
+	for (int i = 0; i < SOCKETS_MAX - 1; i++) {
+		fds[i] = make(MTLS_IPPROTO_TLS_1_2);
+		must(mtls_connect(fds[i], gate, port) == 0);
+		must(mtls_send(fds[i], rain, sizeof(rain)) == sizeof(rain));
+	}
+	for (start = now(); now() - start < 1500;)
+		mtls_sockets_run(50);
+	once();
+	for (int i = 0; i < SOCKETS_MAX - 1; i++) {
+		for (size_t got = 0; got < sizeof(rain); got++)
+			must(mtls_recv(fds[i], data + got, 1) == 1);
+		must(memcmp(data, rain, sizeof(rain)) == 0);
+		must(mtls_close(fds[i]) == 0);
+	}
+}
+
+/* --- the sample application ------------------------------------------------------------------- */
+
+#define PATIENCE 1000
+
+static void count(void *ctx, const void *data, size_t n)
+{
+	(void)data;
+	*(size_t *)ctx += n;
+}
+
+/* However the server dawdles: it has a second, and the handshake, which is quick, another. */
+static void case_get(void)
+{
+	static char url[64];
+	size_t n = 0;
+	struct get g = {.url = url, .address = gate, .body = count, .ctx = &n, .patience_ms = PATIENCE};
+	uint64_t start = now();
+	bool good;
+
+	snprintf(url, sizeof(url), "https://localhost:%u/", port);
+	good = get_url(&g);
+	must(now() - start < PATIENCE + 1000);
+	printf("%s%s, %zu bytes\n", good ? "whole" : "failed: ", g.why, n);
+}
+
 /* --- memory that ends ------------------------------------------------------------------------- */
 
 /* mbedtls/platform.h, which would want the library's configuration. */
@@ -297,9 +351,15 @@ static void case_memory(void)
 static const struct {
 	const char *name;
 	void (*run)(void);
-} cases[] = {{"options", case_options}, {"stall", case_stall}, {"broken", case_broken},
-	     {"four", case_four},       {"once", once},        {"sequence", case_sequence},
-	     {"memory", case_memory}};
+} cases[] = {{"options", case_options},
+	     {"stall", case_stall},
+	     {"broken", case_broken},
+	     {"four", case_four},
+	     {"once", once},
+	     {"sequence", case_sequence},
+	     {"memory", case_memory},
+	     {"drizzle", case_drizzle},
+	     {"get", case_get}};
 
 static void print_log(const char *line, size_t n)
 {
