@@ -40,7 +40,7 @@ unit = $(patsubst %.c,$(B)/unit/%.o,$(1))
 PROGRAMS := $(B)/libmtls-run.so $(B)/libmtls-audit.so $(B)/mtls-run $(B)/mtls-cred
 HELPERS  := $(B)/tests/mtls-server $(PROBES)
 
-.PHONY: all help deps demo check check-all distributions bench install uninstall clean fuzz format tidy tests
+.PHONY: all help deps demo check check-all oracles distributions bench install uninstall clean fuzz format tidy tests
 all: $(PROGRAMS)
 
 help:
@@ -50,6 +50,7 @@ help:
 #: make demo       the main job on real input, with an embedded server
 #: make check      unit, fuzz-corpus and end-to-end tests; the last line counts them
 #: make check-all  and the long ones: CPython's test_ssl, valgrind, sanitized shim, fuzzing, real servers, other Debian releases
+#: make oracles  other projects' own TLS tests without the shim, inert, armed; writes tests/oracles/table.md (long)
 #: make distributions  real clients in Debian 11, 12, 13 and sid (part of check-all; needs root, debootstrap)
 #: make bench      cost of a handshake and of start-up, as ratios
 #: make install    PREFIX=/usr/local, DESTDIR=
@@ -175,7 +176,7 @@ fuzz: $(FUZZ:%=$(B)/fuzz/%)
 
 # Both user commands install what they lack first; the second make then sees the new headers.
 deps:
-	$(Q)packaging/deps.sh build demo check check-all bench
+	$(Q)packaging/deps.sh build demo check check-all oracles bench
 
 demo:
 	$(Q)packaging/deps.sh build demo
@@ -197,6 +198,11 @@ check-all:
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) check-binaries OPENSSL11="$$(packaging/debian.sh openssl-1.1.1)"
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) SAN=address,undefined firmware-build
 	$(Q)BUILD=$(B) CC='$(CC)' FUZZ='$(FUZZ)' tests/check.sh all
+
+oracles:
+	$(Q)packaging/deps.sh build oracles
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
+	$(Q)BUILD=$(B) tests/oracles/run
 
 distributions:
 	$(Q)packaging/deps.sh build demo check check-all

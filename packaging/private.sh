@@ -97,3 +97,53 @@ own_apt() {
 	apt_state "Dir::State::status \"$status\";" 'Debug::NoLocking "true";' # dpkg's lock is root's, and nothing is installed
 	apt-get -q update >"$apt/log" 2>&1 || true
 }
+
+# Sources as upstream released them, from Debian's signed source packages. The upstream tarball is pinned, not Debian's
+# revision of it: of each suite the mirror keeps one version, and it moves. $pins has lines "PACKAGE FOLDER HASH": the
+# source package, the folder that its tarball has (with its version), the tarball's SHA-256.
+
+# missing_sources ROOM: those of $pins that are not in $cache/ROOM
+missing_sources() {
+	local package folder hash
+	# shellcheck disable=SC2154 # the caller's
+	while read -r package folder hash; do
+		[ -e "$cache/$1/$folder/.complete" ] || echo "$package $folder $hash"
+	done <<<"$pins"
+}
+
+# source_version PACKAGE HASH: of the package in $apt that has the tarball; nothing where none has
+source_version() {
+	apt-cache showsrc --only-source "$1" 2>/dev/null |
+		awk -v hash="$2" 'BEGIN { RS = "" } index($0, "\n " hash) { sub(/.*\nVersion: */, ""); sub(/\n.*/, ""); print; exit }'
+}
+
+# take_source ROOM PACKAGE FOLDER HASH: into the cache, where the suite that $apt is set up for has it
+take_source() {
+	local version tarball
+	version=$(source_version "$2" "$4")
+	[ -n "$version" ] || return 0
+	# --download-only: nothing is unpacked, and dpkg-dev is not needed.
+	(cd "$apt" && apt-get -q --download-only --only-source source "$2=$version") >"$apt/log" 2>&1 </dev/null ||
+		end 1 "download of $3 failed: $(grep -m 1 '^E:' "$apt/log")"
+	for tarball in "$apt/$2"_*.orig.tar.*; do
+		[ "$(sha256sum <"$tarball")" = "$4  -" ] || continue
+		tar -xf "$tarball" -C "$new" --no-same-owner || end 1 "cannot unpack $3"
+		keep_room "$1/$3" "$new/$3"
+		return 0
+	done
+	end 1 "what came as $3 is not the pinned tarball"
+}
+
+# fetch_sources ROOM SUITE...: what is missing, from the first suite that has it
+fetch_sources() {
+	local room=$1 suite package folder hash
+	make_room "$room/sources"
+	shift
+	for suite; do
+		private_apt deb-src "$suite" || continue
+		while read -r package folder hash; do
+			take_source "$room" "$package" "$folder" "$hash"
+		done <<<"$(missing_sources "$room")"
+		[ -n "$(missing_sources "$room")" ] || break
+	done
+}
