@@ -165,7 +165,7 @@ $(B)/firmware/$(1)/mbedtls/%.o: $(MBEDTLS)/%.c firmware/firmware.mk Makefile
 	$(Q)$$(FW_CC.$(1)) $$(FW_THEIRS) $$(FW_FLAGS.$(1)) -c -o $$@ $$<
 
 # The linker wraps what it sees: not a call that link-time optimisation has resolved within (FW_WRAP).
-$(B)/firmware/$(1)/mbedtls/library/pk.o: FW_FLAGS.$(1) += -fno-lto
+$(B)/firmware/$(1)/mbedtls/library/pk.o $(B)/firmware/$(1)/mbedtls/library/platform.o: FW_FLAGS.$(1) += -fno-lto
 
 $(B)/firmware/$(1)/lwip/%.o: $(LWIP)/%.c firmware/firmware.mk Makefile
 	$$(call say,CC,lwip/$$*.c ($(1)))
@@ -204,7 +204,8 @@ firmware-template-build: $(call fw_images,template)
 
 include tests/firmware/vault/vault.mk
 include tests/firmware/fuzz/fuzz.mk
-firmware-check-binaries: $(call fw_libraries,host) $(call fw_images,host an500 an500-small an505-secure an505 template) $(B)/mtls-device $(B)/tests/mtls-server \
+# The programs of this machine are for tests/e2e/run, and mtls-cred is what status is compared with.
+firmware-check-binaries: $(call fw_libraries,host) $(call fw_images,host an500 an500-small an505-secure an505 template) $(B)/mtls-device $(PROGRAMS) $(B)/tests/mtls-server \
 	$(B)/tests/vault $(FW_FUZZ:%=$(B)/tests/replay-%) $(FW_FUZZ_SEEDS)
 check-binaries: firmware-check-binaries
 

@@ -252,15 +252,32 @@ static void warn_of_credential(const struct vault_status *status)
 		warn_of(&e, "", "");
 }
 
-static void put_warnings(const struct vault_status *status, const mbedtls_x509_crt *leaf)
+/* Without a clock every date is past and future to mbedTLS. */
+static void warn_of_time(const mbedtls_x509_crt *leaf)
 {
 	unsigned number = 1;
 
-	list_begin("warnings");
+	if (mbedtls_time(NULL) < 0) {
+		item("warning", "the time is not known: no server's certificate is valid");
+		return;
+	}
 	for (; leaf; leaf = leaf->next)
 		warn_of_dates(leaf, number++);
-	if (status->result != VAULT_OK)
-		item("warning", vault_result_sentence(status->result));
+}
+
+static void warn_of_vault(const struct vault_status *status)
+{
+	if (status->result == VAULT_OK)
+		return;
+	snprintf(text, sizeof(text), STATUS_FAILED "%s", vault_result_sentence(status->result));
+	item("warning", text);
+}
+
+static void put_warnings(const struct vault_status *status, const mbedtls_x509_crt *leaf)
+{
+	list_begin("warnings");
+	warn_of_time(leaf);
+	warn_of_vault(status);
 	warn_of_upload(status);
 	warn_of_credential(status);
 	if (shared()->refusal)

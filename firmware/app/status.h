@@ -10,6 +10,8 @@
 
 /* How the warning begins that tells of an upload that was refused; mtls-device looks for it. */
 #define STATUS_REFUSED "the last upload was refused: "
+/* And that of a vault which could not do its work: what was uploaded may still wait in the inbox. */
+#define STATUS_FAILED "the secure store failed: "
 
 /* After mtls_sockets_start. put gets the text in pieces. As JSON it is one line without its end. */
 void status_print(bool json, void (*put)(const char *text));

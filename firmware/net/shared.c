@@ -4,6 +4,7 @@
 
 #include "firmware/net/dn.h"
 #include "firmware/net/signer.h"
+#include "firmware/port/port.h"
 
 #include <mbedtls/sha256.h>
 #include <psa/crypto.h>
@@ -82,6 +83,24 @@ static void load_policy(void)
 	}
 }
 
+/* All or none: with a part of the list, which servers are trusted would depend on how much memory there is. */
+static void load_cas(void)
+{
+	struct mtls_bytes text = vault_file(VAULT_CA);
+
+	(void)board_had_no_memory();
+	now.has_ca = parse(&now.ca, text) == 0;
+	if (now.has_ca)
+		return;
+	mbedtls_x509_crt_free(&now.ca);
+	if (!text.n)
+		now.refusal = "there is no ca_certs.pem: the device trusts no server; upload one";
+	else if (board_had_no_memory())
+		now.refusal = "ca_certs.pem: too many CAs for the heap (FIRMWARE_HEAP)";
+	else
+		now.refusal = "ca_certs.pem cannot be read: upload it again";
+}
+
 void shared_load(void)
 {
 	now.what = MTLS_FOLDER;
@@ -95,9 +114,5 @@ void shared_load(void)
 		return;
 	}
 	load_credential();
-	now.has_ca = vault_file(VAULT_CA).n && parse(&now.ca, vault_file(VAULT_CA)) == 0;
-	if (!now.has_ca) {
-		mbedtls_x509_crt_free(&now.ca);
-		now.refusal = "there is no ca_certs.pem: the device trusts no server; upload one";
-	}
+	load_cas();
 }

@@ -14,29 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static bool fill_flash(int fd)
-{
-	static unsigned char erased[1 << 16];
-
-	memset(erased, 0xff, sizeof(erased));
-	for (off_t at = 0; at < (off_t)FLASH_FILE_SIZE; at += (off_t)sizeof(erased))
-		if (!fresh_write(fd, erased, sizeof(erased)))
-			return false;
-	return true;
-}
-
-static bool fill_otp(int fd)
-{
-	unsigned char key[BOARD_KEY];
-	bool done = getrandom(key, sizeof(key), 0) == (ssize_t)sizeof(key) && fresh_write(fd, key, sizeof(key));
-
-	explicit_bzero(key, sizeof(key));
-	return done;
-}
 
 /* Inherited: the device gets them as /proc/self/fd/N. */
 static int open_one(const char *path, int flags, off_t size, bool (*fill)(int fd))
@@ -60,7 +39,7 @@ bool image_open(struct image *image, const char *path)
 {
 	char *otp = NULL;
 
-	image->flash = open_one(path, O_RDWR, (off_t)FLASH_FILE_SIZE, fill_flash);
+	image->flash = open_one(path, O_RDWR, (off_t)FLASH_FILE_SIZE, fresh_flash);
 	if (image->flash < 0)
 		return false;
 	if (flock(image->flash, LOCK_EX | LOCK_NB) != 0) {
@@ -69,7 +48,7 @@ bool image_open(struct image *image, const char *path)
 	}
 	if (asprintf(&otp, "%s.otp", path) < 0)
 		return false;
-	image->otp = open_one(otp, O_RDONLY, BOARD_KEY, fill_otp);
+	image->otp = open_one(otp, O_RDONLY, BOARD_KEY, fresh_fuses);
 	free(otp);
 	snprintf(image->flash_path, sizeof(image->flash_path), "/proc/self/fd/%d", image->flash);
 	snprintf(image->otp_path, sizeof(image->otp_path), "/proc/self/fd/%d", image->otp);

@@ -82,6 +82,10 @@ static int run(const struct tool *tool, int argc, char **argv)
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		if (strcmp(verbs[i].name, argv[0]) != 0)
 			continue;
+		if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+			fputs(help, stdout);
+			return TOOL_DONE;
+		}
 		if (!tool->image) {
 			if (!tool_folder(folder, sizeof(folder)))
 				return tool_fail("/proc/self/exe cannot be read; use --image");

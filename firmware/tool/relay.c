@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define FAREWELL_MS 5000 /* of a server's silence, once nothing more comes from the device */
+
 static int connect_to(const char *port)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET,
@@ -45,7 +47,8 @@ int relay(const char *port)
 
 	if (server < 0)
 		return TOOL_FAILED;
-	while (fds[1].fd >= 0 && poll(fds, 2, -1) >= 0) {
+	/* Not every server ends a connection because its client has: without an end to that, we would stay for ever. */
+	while (fds[1].fd >= 0 && poll(fds, 2, fds[0].fd < 0 ? FAREWELL_MS : -1) > 0) {
 		if (fds[0].revents && !copy(STDIN_FILENO, server)) {
 			shutdown(server, SHUT_WR);
 			fds[0].fd = -1;

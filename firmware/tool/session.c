@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define SILENCE_MS 120000 /* a key with very many rounds of PBKDF2 keeps a device busy for long */
-#define LINE       4096
+#define LINE       65536  /* status as JSON is one; all names of a chain that a device can send fit into it */
 
 static bool lost(struct device *d, const char *what)
 {
@@ -38,7 +38,7 @@ static bool fill(struct device *d)
 	return true;
 }
 
-/* A line without its end; what is too long is cut. */
+/* A line without its end. Cut, it would be another one: what is too long is an error. */
 static bool get_line(struct device *d, char line[LINE])
 {
 	size_t n = 0;
@@ -53,8 +53,11 @@ static bool get_line(struct device *d, char line[LINE])
 				line[n] = '\0';
 				return true;
 			}
-			if (c != '\r' && n < LINE - 1)
-				line[n++] = c;
+			if (c == '\r')
+				continue;
+			if (n == LINE - 1)
+				return lost(d, "sends a line that is too long");
+			line[n++] = c;
 		}
 	}
 }

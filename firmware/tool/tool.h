@@ -14,7 +14,7 @@
 enum tool_exit { TOOL_DONE = 0, TOOL_FAILED = 1, TOOL_USAGE = 64 };
 
 struct tool {
-	const char *board; /* an500, an505 or host */
+	const char *board; /* one of BOARDS */
 	const char *image; /* NULL: the default */
 };
 
@@ -49,7 +49,7 @@ bool board_on(struct device *, const struct tool *, const struct image *, uint16
 /* Waits for its end for a moment, then pulls the plug. */
 void board_off(struct device *);
 /* Which boards there are, for messages. */
-#define BOARDS "an500, an505, host"
+#define BOARDS "host, an500, an500-small, an505"
 bool board_known(const char *name);
 /* For one connection of the device: standard input and output to the loopback's port. Returns an exit status. */
 int relay(const char *port);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -93,14 +94,16 @@ static bool add_folder(struct file files[FILES_MAX], const char *folder)
 {
 	bool any = false, good = true;
 	char path[PATH_MAX];
+	struct stat st;
 
 	for (int i = 0; i < FILES_MAX && good; i++) {
 		if ((size_t)snprintf(path, sizeof(path), "%s/%s", folder, names[i]) >= sizeof(path))
 			return !tool_fail("%s: this name is too long", folder);
-		if (access(path, F_OK) == 0) {
-			any = true;
-			good = add_file(files, path);
-		}
+		/* A link to nothing is there: whoever put it there meant a file. */
+		if (lstat(path, &st) != 0 && errno == ENOENT)
+			continue;
+		any = true;
+		good = add_file(files, path);
 	}
 	if (!any)
 		return !tool_fail("%s: there is no file of a credential in it", folder);
@@ -157,7 +160,8 @@ static bool send_file(struct device *d, const char *name, const struct file *f)
 
 /* What the boot after an upload made of it. */
 struct outcome {
-	char state[128], subject[600], refused[600], warning[600]; /* the last two: empty, or the first of them */
+	char state[128], subject[600];
+	char refused[600], failed[600], warning[600]; /* each: empty, or the first of its kind */
 };
 
 static void take_outcome(void *ctx, const char *line)
@@ -173,12 +177,14 @@ static void take_outcome(void *ctx, const char *line)
 	line += 9;
 	if (strncmp(line, STATUS_REFUSED, sizeof(STATUS_REFUSED) - 1) == 0)
 		snprintf(o->refused, sizeof(o->refused), "%s", line);
+	else if (strncmp(line, STATUS_FAILED, sizeof(STATUS_FAILED) - 1) == 0)
+		snprintf(o->failed, sizeof(o->failed), "%s", line);
 	else if (!o->warning[0])
 		snprintf(o->warning, sizeof(o->warning), "%s", line);
 }
 
-/* The boot that carries it out. */
-static int tell_outcome(const struct tool *tool, const struct image *image)
+/* The boot that carries it out. wanted: the state that it has to leave; NULL: any that is not broken. */
+static int tell_outcome(const struct tool *tool, const struct image *image, const char *wanted)
 {
 	struct outcome o = {.state = ""};
 	struct listener to = {.line = take_outcome, .ctx = &o};
@@ -187,8 +193,12 @@ static int tell_outcome(const struct tool *tool, const struct image *image)
 	if (!session_begin(&d, tool, image, 0) || !ask(&d, "status", &to, "status"))
 		return TOOL_FAILED;
 	session_end(&d);
-	if (o.refused[0] || strcmp(o.state, "broken") == 0)
-		return tool_fail("%s", o.refused[0] ? o.refused : o.warning);
+	if (o.refused[0] || o.failed[0])
+		return tool_fail("%s", o.refused[0] ? o.refused : o.failed);
+	if (strcmp(o.state, "broken") == 0)
+		return tool_fail("%s", o.warning);
+	if (wanted && strcmp(o.state, wanted) != 0)
+		return tool_fail("it was not carried out: the device's credential is %s; try again", o.state);
 	printf("%s%s\n", o.state, o.subject);
 	return TOOL_DONE;
 }
@@ -212,7 +222,7 @@ int verb_upload(const struct tool *tool, const struct image *image, int argc, ch
 	if (!good)
 		return TOOL_FAILED;
 	session_end(&d);
-	return tell_outcome(tool, image);
+	return tell_outcome(tool, image, NULL);
 }
 
 int verb_remove(const struct tool *tool, const struct image *image, int argc, char **argv)
@@ -225,7 +235,7 @@ int verb_remove(const struct tool *tool, const struct image *image, int argc, ch
 	if (!session_begin(&d, tool, image, 0) || !ask(&d, "remove", NULL, "remove"))
 		return TOOL_FAILED;
 	session_end(&d);
-	return tell_outcome(tool, image);
+	return tell_outcome(tool, image, "removed");
 }
 
 static void print_line(void *ctx, const char *line)
@@ -266,7 +276,7 @@ static uint16_t port_of(const char *url)
 	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
 		size_t n = strlen(hosts[i]);
 
-		if (strncmp(url, hosts[i], n) != 0 || !strchr(":/?#", url[n]))
+		if (strncasecmp(url, hosts[i], n) != 0 || !strchr(":/?#", url[n]))
 			continue;
 		end = (char *)url + n;
 		if (*end == ':')
@@ -274,6 +284,24 @@ static uint16_t port_of(const char *url)
 		return strchr("/?#", *end) && port <= UINT16_MAX ? (uint16_t)port : 0;
 	}
 	return 0;
+}
+
+static bool is_printable(const char *url)
+{
+	for (; *url; url++)
+		if (*url <= ' ' || *url > '~')
+			return false;
+	return true;
+}
+
+/* For the device, which knows scheme and host in small letters only (any will do: RFC 3986 6.2.2.1). */
+static void small_letters(char *url)
+{
+	char *host = strstr(url, "://") + 3;
+
+	for (char *end = host + strcspn(host, "/?#"); url < end; url++)
+		if (*url >= 'A' && *url <= 'Z')
+			*url += 'a' - 'A';
 }
 
 static void print_body(void *ctx, const void *data, size_t n)
@@ -292,11 +320,14 @@ int verb_get(const struct tool *tool, const struct image *image, int argc, char 
 
 	if (argc != 2)
 		return usage("get URL");
+	if (!is_printable(argv[1]))
+		return tool_fail("%s: a URL is printable ASCII without blanks; write other bytes as %%XX", argv[1]);
 	port = port_of(argv[1]);
-	if (!port || strcspn(argv[1], " \t\r\n") != strlen(argv[1]))
+	if (!port)
 		return tool_fail("%s: the device only reaches this machine; use https://localhost:PORT/…", argv[1]);
 	if ((size_t)snprintf(command, sizeof(command), "get %s " GATE, argv[1]) >= sizeof(command))
 		return tool_fail("%.60s…: this URL is too long; 500 bytes are allowed", argv[1]);
+	small_letters(command + strlen("get "));
 	if (!session_begin(&d, tool, image, port))
 		return TOOL_FAILED;
 	good = ask(&d, command, &to, argv[1]);

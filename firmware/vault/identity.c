@@ -257,6 +257,32 @@ bool vault_certificates_only(unsigned char *text, size_t *n)
 	return true;
 }
 
+/*
+ * A boot parses the whole list, and keeps it beside all connections. What one of them needs is left free here: both
+ * buffers, and 16 kB for the handshake's keys and certificates and for our own chain (docs/FIRMWARE.md has figures).
+ * Each certificate could be parsed alone: what fails here is memory.
+ */
+static bool fits_memory(struct mtls_bytes text)
+{
+	size_t at = 0, need = MBEDTLS_SSL_IN_CONTENT_LEN + MBEDTLS_SSL_OUT_CONTENT_LEN + ((size_t)16 << 10);
+	mbedtls_x509_crt all;
+	struct mtls_pem pem;
+	void *rest = NULL;
+	bool surely, fits = true;
+	int ret;
+
+	mbedtls_x509_crt_init(&all);
+	while (fits && mtls_pem_next(text, &at, &pem)) {
+		ret = is_certificate(pem.label) ? parse(pem.whole, &all) : 0;
+		fits = ret == 0 || (not_for_us(ret, &surely) && surely);
+	}
+	if (fits)
+		rest = mbedtls_calloc(1, need);
+	mbedtls_free(rest);
+	mbedtls_x509_crt_free(&all);
+	return fits && rest;
+}
+
 enum mtls_reason vault_check_cas(struct mtls_bytes text, struct mtls_error *error)
 {
 	static const char name[] = "ca_certs.pem: certificate ";
@@ -286,6 +312,9 @@ enum mtls_reason vault_check_cas(struct mtls_bytes text, struct mtls_error *erro
 					   said ? said : "");
 		why = said;
 	}
+	if (usable && !fits_memory(text))
+		return fail(error, MTLS_TOO_LARGE, MTLS_NOTHING,
+			    "ca_certs.pem: too many CAs for the heap (FIRMWARE_HEAP)");
 	if (usable)
 		return fail(error, MTLS_USABLE, MTLS_NOTHING, NULL);
 	if (number)

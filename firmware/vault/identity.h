@@ -27,7 +27,7 @@ bool vault_certificates_only(unsigned char *text, size_t *n);
 
 /*
  * MTLS_USABLE, or why this text is no list of CAs: at least one certificate that mbedTLS can use, and none damaged or
- * with more than 4096 bits of RSA.
+ * with more than 4096 bits of RSA. MTLS_TOO_LARGE: the whole of it leaves no room in mbedTLS's memory for a connection.
  */
 enum mtls_reason vault_check_cas(struct mtls_bytes text, struct mtls_error *);
 

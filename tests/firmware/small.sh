@@ -81,6 +81,37 @@ test_rsa_server() {
 	works
 }
 
+# cas N: a list of so many, ours among them
+cas() {
+	local i
+	cp "$PKI/ca.pem" "$T/ca_certs.pem"
+	for ((i = 1; i < $1; i++)); do
+		openssl req -x509 -new -key "$PKI/other-ca.key" -days 2 -subj "/CN=one of many $i"
+	done >>"$T/ca_certs.pem"
+}
+
+# More than the heap holds beside a connection are refused; and where another firmware has taken them it is said.
+test_many_cas() {
+	cp --sparse=always "$W/image" "$W/image.otp" "$T"
+	cas 30
+	attempt device upload ca_certs.pem
+	expect_rc 0
+	works
+	cas 106
+	attempt device upload ca_certs.pem
+	expect_rc 1
+	expect_text err 'ca_certs.pem: too many CAs for the heap (FIRMWARE_HEAP)'
+	device status >said
+	! grep -q 'the device trusts no server' said || fail "$(cat said)"
+	works
+	"$tool" --board an500 --image "$T/image" upload ca_certs.pem >/dev/null
+	device status >said
+	expect_text said 'ca_certs.pem: too many CAs for the heap'
+	attempt device get "https://localhost:$port/"
+	expect_rc 1
+	expect_text err 'ca_certs.pem: too many CAs for the heap'
+}
+
 # A bundle with a CA that the device cannot use beside one that it can.
 test_rsa_ca() {
 	mkdir bundle

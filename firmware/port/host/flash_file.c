@@ -60,20 +60,9 @@ static const struct board_flash geometry = {
 	.erase_unit = file_erase,
 };
 
-static bool erased(int fd)
-{
-	uint8_t unit[1 << 16];
-
-	memset(unit, 0xff, sizeof(unit));
-	for (uint32_t at = 0; at < FLASH_FILE_SIZE; at += sizeof(unit))
-		if (!fresh_write(fd, unit, sizeof(unit)))
-			return false;
-	return true;
-}
-
 bool flash_file_open(struct board_flash *flash, const char *path)
 {
-	int fd = fresh_open(path, O_RDWR | O_CLOEXEC, erased), error;
+	int fd = fresh_open(path, O_RDWR | O_CLOEXEC, fresh_flash), error;
 	void *map = MAP_FAILED;
 	struct stat st;
 

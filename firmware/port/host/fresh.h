@@ -12,6 +12,10 @@
  */
 int fresh_open(const char *path, int flags, bool (*fill)(int fd));
 
+/* For fill: an erased flash, and fuses with a random key. */
+bool fresh_flash(int fd);
+bool fresh_fuses(int fd);
+
 /* All n bytes, or false with errno. */
 bool fresh_write(int fd, const void *data, unsigned long n);
 

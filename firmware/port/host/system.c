@@ -53,15 +53,6 @@ static bool system_entropy(void *ctx, void *to, size_t n)
 	return true;
 }
 
-static bool burn(int fd)
-{
-	uint8_t key[BOARD_KEY];
-	bool done = system_entropy(NULL, key, sizeof(key)) && fresh_write(fd, key, sizeof(key));
-
-	explicit_bzero(key, sizeof(key));
-	return done;
-}
-
 static bool system_key(void *ctx, uint8_t key[BOARD_KEY])
 {
 	uint8_t more;
@@ -69,7 +60,7 @@ static bool system_key(void *ctx, uint8_t key[BOARD_KEY])
 	int fd;
 
 	(void)ctx;
-	fd = fuses ? fresh_open(fuses, O_RDONLY | O_CLOEXEC, burn) : -1;
+	fd = fuses ? fresh_open(fuses, O_RDONLY | O_CLOEXEC, fresh_fuses) : -1;
 	if (fd < 0)
 		return false;
 	whole = read(fd, key, BOARD_KEY) == BOARD_KEY && read(fd, &more, 1) == 0;

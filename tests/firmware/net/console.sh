@@ -11,6 +11,14 @@ device() {
 	"$tool" --board "$board" --image "$T/image" "$@"
 }
 
+# broken WHAT VERB...: on a machine that lacks it: broken.c. A sanitizer would be first
+broken() {
+	[ "$board" = host ] || skip "runs on the host's board only"
+	[ -e broken.so ] || cc -D_GNU_SOURCE -Wall -Wextra -shared -fPIC -o broken.so "$TOP/tests/firmware/net/broken.c"
+	attempt env BROKEN="$1" LD_PRELOAD="$PWD/broken.so" ASAN_OPTIONS="verify_asan_link_order=0:${ASAN_OPTIONS-}" \
+		"$tool" --board "$board" --image "$T/image" "${@:2}"
+}
+
 # says TEXT INPUT...: the console's answer to these lines has TEXT
 says() {
 	local text=$1
@@ -124,6 +132,76 @@ test_verbs() {
 	refuses 64 'no such verb' nonsense
 	attempt "$tool" --board esp8266 status
 	expect_rc 64
+	expect_text err 'there are: host, an500, an500-small, an505'
+	refuses 1 'a URL is printable ASCII' get https://localhost/ä
+	refuses 1 'a URL is printable ASCII' get "https://localhost/$(printf '\1')"
+	refuses 1 'a URL is printable ASCII' get 'https://localhost/a b'
+	for verb in upload status get remove console; do
+		device "$verb" --help >said
+		expect_text said 'usage: mtls-device'
+	done
+}
+
+# What is there, if only as a name, is not passed over.
+test_dangling_link() {
+	mkdir folder
+	cp "$PKI/device"/* folder
+	ln -s nowhere folder/ca_certs.pem
+	refuses 1 'ca_certs.pem: No such file' upload folder
+	rm folder/ca_certs.pem
+	device upload folder >said
+	expect_text said 'usable CN=device'
+}
+
+# The old credential stays at work, and the upload waits for a boot that can carry it out.
+test_not_carried_out() {
+	given
+	for verb in "upload $PKI/device-rsa" remove; do
+		# shellcheck disable=SC2086 # words on purpose
+		broken random $verb
+		expect_rc 1
+		[ "$(wc -l <err)" = 1 ] || fail "expected one line: $(cat err)"
+		expect_text err 'the secure store failed: the board has no entropy'
+	done
+	device status >status
+	expect_text status 'state: removed'
+	! grep -q '^warning: the secure store' status || fail "$(cat status)"
+	device upload "$PKI/device" >said
+	expect_text said 'usable CN=device'
+}
+
+# One word of it, and none of the dates that nobody can judge.
+test_no_time() {
+	given
+	broken clock status
+	expect_rc 0
+	expect_text out "warning: the time is not known: no server's certificate is valid"
+	[ "$(grep -c '^warning: ' out)" = 2 ] || fail "more than that and the CAs that are missing: $(cat out)"
+	! grep -E 'expire|not valid' out || fail "$(cat out)"
+	cp "$PKI/ca.pem" ca_certs.pem
+	device upload ca_certs.pem >/dev/null
+	server_start time
+	broken clock get "https://localhost:$port/"
+	expect_rc 1
+	expect_text err 'the device does not know the time'
+}
+
+test_no_hard_links() {
+	broken link upload "$PKI/device"
+	expect_rc 0
+	expect_text out 'usable CN=device'
+	[ "$(stat -c '%a %s' image image.otp | tr '\n' ' ')" = '600 16777216 600 32 ' ] || fail "$(stat -c '%a %s' image*)"
+	still_given
+}
+
+# A server that never ends its connection does not keep the device's relay.
+test_relay_ends() {
+	local fd
+	exec {fd}< <(exec {life}>&- python3 -c 'import socket, sys; s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1], flush=True); sys.stdin.read()' <"$W/life")
+	read -rt 10 -u "$fd" port || fail "no server"
+	attempt timeout 20 "$tool" --relay "$port" </dev/null
+	expect_rc 0
 }
 
 test_image() {
@@ -191,6 +269,20 @@ test_json() {
 	device status --json >json
 	python3 -c 'import json; d = json.load(open("json")); assert d["state"] == "usable", d; assert len(d["chain"]) == 2'
 	[ "$(device status | grep -c ^subject:)" = 1 ] || fail "the subject made a line of its own"
+}
+
+# More names than a line of the console's commands has room for.
+test_json_long() {
+	local names
+	names=$(printf ',DNS:host-%d.some.example' {1..150})
+	mkdir long
+	cp "$PKI/device/private_key.pem" long
+	openssl req -x509 -new -key long/private_key.pem -subj /CN=many -days 2 -addext "subjectAltName=${names#,}" \
+		-out long/client_cert.pem
+	device upload long >/dev/null
+	device status --json >json
+	python3 -c 'import json; d = json.load(open("json")); assert len(d["names"]) == 150 and "warnings" in d, d'
+	[ "$(device status | grep -c '^name: DNS:host-')" = 150 ] || fail "names are missing"
 }
 
 # The same subject and fingerprint as mtls-cred, for one that wants escaping too.

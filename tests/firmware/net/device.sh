@@ -136,6 +136,40 @@ test_too_long_chain() {
 	expect_seen subject=CN=device chain=2 result=ok
 }
 
+# The contract's own example. with_s_server VERSION: its page, for or without the certificate
+with_s_server() {
+	s_server_start "s_server$1" "-tls$1" -Verify 1 -verify_return_error
+	attempt get
+}
+
+test_s_server() {
+	local version
+	given device
+	for version in 1_2 1_3; do
+		with_s_server $version
+		expect_rc 0
+		expect_text out 'Verify return code: 0 (ok)'
+		grep -q 'Subject: CN *= *device$' out || fail "no certificate of ours: $(grep -m 1 Subject out)"
+		decided reason=presented subject=CN=device
+	done
+	device remove
+	for version in 1_2 1_3; do
+		with_s_server $version
+		expect_rc 1
+		expect_text err 'it had asked for a certificate and got none: removed'
+		[ ! -s out ] || fail "there is a page: $(head -c 100 out)"
+		expect_text "$seen" 'peer did not return a certificate'
+	done
+}
+
+# Scheme and host in any letters: RFC 3986, 6.2.2.1.
+test_large_letters() {
+	given device
+	server_use tls13
+	presented device get "HTTPS://LocalHost:$port/"
+	expect_line "$(tail -n 1 "$seen")" sni=localhost
+}
+
 test_deep_chain() {
 	given device-deep
 	server_use tls13
