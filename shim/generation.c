@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Slots of generations and their life. A slot is claimed, filled while nobody
- * sees it, published with one reference for the publisher, and reclaimed (bytes wiped) by whoever drops the
- * last reference. Which identity a library makes of the bytes is its parser's business.
+ * Slots of generations. A slot is claimed, filled while nobody sees it, published with one reference for the publisher,
+ * and reclaimed (bytes wiped) by whoever drops the last one. What a library makes of the bytes is its parser's
+ * business.
  */
 #include "shim/generation.h"
 
@@ -22,6 +22,7 @@
 #define TORN_PAUSE_NS 5000000L
 #define TURNS         50 /* times TURN_PAUSE_NS: for a slot, where many threads read at once */
 #define TURN_PAUSE_NS 1000000L
+#define LOOK_MS       1000
 
 /* What a parser made of a generation; immutable once published. */
 struct outcome {
@@ -46,6 +47,7 @@ static atomic_int current = NONE;                                               
 static atomic_int usable[GENERATION_LIBRARIES] = {NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE}; /* last good one */
 static atomic_int sound = NONE; /* newest that only a parser can refuse; perhaps none has been asked yet */
 static atomic_uint serials;
+static atomic_llong looked; /* when, by milliseconds(), somebody last did */
 static atomic_bool any;     /* one was not absent */
 static atomic_uint removed; /* then the credential was last seen removed: older serials are not to be used again */
 
@@ -89,12 +91,9 @@ static struct generation *acquire(atomic_int *which)
 
 static struct generation *claim(void)
 {
-	for (int i = 0; i < SLOTS; i++) {
-		bool free_slot = false;
-
-		if (atomic_compare_exchange_strong(&slots[i].claimed, &free_slot, true))
+	for (int i = 0; i < SLOTS; i++)
+		if (!atomic_exchange(&slots[i].claimed, true))
 			return &slots[i];
-	}
 	return NULL;
 }
 
@@ -103,8 +102,7 @@ static int index_of(const struct generation *g)
 	return g ? (int)(g - slots) : NONE;
 }
 
-/* *which names g from now on, which gets a reference for it; the one before loses its own. false: *which had changed.
- */
+/* *which names g from now on, with a reference; the one before loses its own. false: *which had changed. */
 static bool replace(atomic_int *which, struct generation *before, struct generation *g)
 {
 	int expected = index_of(before);
@@ -121,7 +119,6 @@ static bool replace(atomic_int *which, struct generation *before, struct generat
 	return true;
 }
 
-/* Was a made before b? */
 static bool older(unsigned a, unsigned b)
 {
 	return (int)(a - b) < 0;
@@ -183,7 +180,6 @@ static bool same(const struct generation *g, const struct generation *fresh)
 	       (mtls_reading_equal(&g->reading, &fresh->reading) || fresh->reading.reason == MTLS_UNREADABLE);
 }
 
-/* Absent or removed. */
 static bool is_gone(const struct mtls_reading *r)
 {
 	enum mtls_state state = mtls_reason_state(r->reason);
@@ -249,11 +245,20 @@ static struct generation *go_on(struct generation *g)
 	return NULL;
 }
 
+static long long milliseconds(void)
+{
+	struct timespec now = {0, 0};
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
 /* The newest reading, with a reference. NULL: nothing could be read, ever or since it was removed. */
 static struct generation *newest(void)
 {
 	static const struct timespec pause = {0, TURN_PAUSE_NS};
 
+	atomic_store(&looked, milliseconds());
 	for (int i = 0; i < TURNS; i++) {
 		struct generation *g = acquire(&current), *fresh;
 
@@ -311,7 +316,6 @@ static void tell_broken(struct generation *g, enum mtls_reason reason, const str
 		log_event(MTLS_LOG_WARN, &event);
 }
 
-/* The bytes' reason, or the parser's. */
 static enum mtls_reason judge(struct generation *g, const struct generation_parser *by, struct credential *out,
 			      const struct mtls_error **error)
 {
@@ -467,10 +471,9 @@ bool generation_any(void)
 /* To all appearance; or the last one that was goes on. */
 static bool seems_usable(struct generation *g)
 {
-	struct generation *before = NULL;
+	bool broken = mtls_reason_state(g->reading.reason) == MTLS_STATE_BROKEN;
+	struct generation *before = broken ? recall(&sound, g) : NULL;
 
-	if (mtls_reason_state(g->reading.reason) == MTLS_STATE_BROKEN)
-		before = recall(&sound, g);
 	if (before)
 		release(before);
 	return g->reading.policy.error.reason == MTLS_USABLE && (before || g->reading.reason == MTLS_USABLE);
@@ -478,13 +481,10 @@ static bool seems_usable(struct generation *g)
 
 bool generation_likely(enum mtls_pha *pha)
 {
-	static atomic_llong looked;
-	struct timespec now = {0, 0};
 	struct generation *g = acquire(&current);
 	bool likely = false;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (!g || g->reading.reason != MTLS_USABLE || atomic_exchange(&looked, now.tv_sec) != now.tv_sec) {
+	if (!g || g->reading.reason != MTLS_USABLE || milliseconds() - atomic_load(&looked) >= LOOK_MS) {
 		if (g)
 			release(g);
 		look();

@@ -66,7 +66,8 @@ calls_of_each_handshake() {
 			continue
 		fi
 		[ "$opens" = 0 ] || fail "handshake $n opens $opens files"
-		[ "$looks" = 5 ] || fail "handshake $n looks $looks times"
+		# The first comes so long after the context that its offer looks, too.
+		[ "$looks" = 5 ] || [ "$n $looks" = '1 10' ] || fail "handshake $n looks $looks times"
 		[ "$lines" = 1 ] || [ "$n" = 1 ] || fail "handshake $n writes $lines lines"
 		[ "$rest" -le 12 ] || [ "$n" = 1 ] || fail "handshake $n makes $rest other calls"
 	done <numbers
