@@ -106,6 +106,17 @@ $(B)/tests/mtls-server: $(call exe,$(SERVER))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lssl -lcrypto -pthread
 
+# For tests/faults: what lets calls of the shim fail (x86-64 only), and what runs a client once for each of them.
+FAULTS := $(if $(filter x86_64,$(shell uname -m)),$(B)/tests/faults.so $(B)/tests/sweep)
+$(B)/tests/faults.so: tests/helpers/faults.c tests/helpers/faults_whose.c tests/helpers/faults.h shim/hooks.def Makefile
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -I. -D_GNU_SOURCE -std=c11 $(WARN) -O1 -g -fPIC -shared -static-libgcc -o $@ $(filter %.c,$^)
+$(B)/tests/sweep: $(wildcard tests/helpers/sweep*.c) tests/helpers/sweep.h tests/helpers/faults.h Makefile
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -I. -D_GNU_SOURCE -std=c11 $(WARN) -O1 -g -o $@ $(filter %.c,$^)
+
 # Probe programs name the libraries that they need in a line "link: …".
 $(B)/tests/%: tests/probes/%.c Makefile
 	$(call say,CC,$<)
@@ -149,7 +160,7 @@ $(B)/unit/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(BASE) $(UNIT_FLAGS) -c -o $@ $<
 
-UNIT_SHIM := shim/peers.c shim/names.c shim/generation.c shim/log.c shim/saved.c
+UNIT_SHIM := shim/peers.c shim/names.c shim/generation.c shim/outcome.c shim/log.c shim/saved.c
 UNIT_SHIM += shim/gnutls_identity.c shim/gnutls_key.c shim/gnutls_decrypt.c shim/gnutls_block.c
 UNIT_RUN  := $(addprefix launcher/run/,child.c closure.c elf.c fingerprint.c handoff.c known.c listing.c program.c say.c)
 $(B)/tests/unit: $(call unit,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c $(UNIT_SHIM) $(UNIT_RUN) $(UNIT))
@@ -183,7 +194,7 @@ demo:
 	$(Q)$(MAKE) --no-print-directory all $(B)/tests/mtls-server
 	$(Q)BUILD=$(B) tests/demo/demo.sh
 
-CHECK_BINARIES = $(PROGRAMS) $(HELPERS) $(PROBES11) $(SYMBOLIC) $(B)/tests/unit $(FUZZ:%=$(B)/tests/replay-%)
+CHECK_BINARIES = $(PROGRAMS) $(HELPERS) $(FAULTS) $(PROBES11) $(SYMBOLIC) $(B)/tests/unit $(FUZZ:%=$(B)/tests/replay-%)
 check-binaries: $(CHECK_BINARIES)
 
 check:

@@ -49,9 +49,17 @@ static bool id_equal(const struct mtls_file_id *a, const struct mtls_file_id *b)
 	       a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns && a->mode == b->mode && a->owner == b->owner;
 }
 
+/* EPERM: as a sandbox answers. */
 static bool blind(const struct mtls_file_id *id)
 {
-	return id->error == EACCES;
+	return id->error == EACCES || id->error == EPERM;
+}
+
+/* Where the disk fails, nobody knows: another place must not stand in for it with another identity. */
+static bool may_exist(const struct mtls_file_id *id)
+{
+	return id->error != ENOENT && id->error != ENOTDIR && id->error != ELOOP && id->error != ENAMETOOLONG &&
+	       !blind(id);
 }
 
 void mtls_mark_take(const struct mtls_environment *env, struct mtls_mark *mark)
@@ -66,7 +74,7 @@ void mtls_mark_take(const struct mtls_environment *env, struct mtls_mark *mark)
 			id_of_path(&mark->file[k], place->file[k]);
 		if (blind(&mark->file[MTLS_CERT]) && blind(&mark->file[MTLS_KEY]))
 			mark->blind |= 1u << i;
-		if (place->named || !mark->file[MTLS_CERT].error || !mark->file[MTLS_KEY].error) {
+		if (place->named || may_exist(&mark->file[MTLS_CERT]) || may_exist(&mark->file[MTLS_KEY])) {
 			mark->place = place;
 			id_of_path(&mark->folder, place->folder);
 			break;
@@ -120,20 +128,22 @@ static int open_regular(const char *path, struct mtls_file *file, struct stat *s
 		do {
 			fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 		} while (fd < 0 && errno == EINTR);
-		if (fd >= 0 && (mtls_fstat(fd, st) != 0 || !S_ISREG(st->st_mode))) {
+		if (fd >= 0 && mtls_fstat(fd, st) == 0) {
+			if (S_ISREG(st->st_mode))
+				return fd;
 			file->how = MTLS_FILE_NOT_A_FILE;
 			close(fd);
 			return -1;
 		}
 		if (fd >= 0)
-			return fd;
+			close(fd);
 	}
 	file->how = errno == ENOENT || errno == ENOTDIR ? MTLS_FILE_NONE : MTLS_FILE_UNREADABLE;
 	return -1;
 }
 
-/* Bytes read into room, at most n; -1 where it could not be read. */
-static ssize_t read_all(int fd, unsigned char *room, size_t n)
+/* 0: n bytes are in room. -1: there were less; half a file is not used. */
+static int read_all(int fd, unsigned char *room, size_t n)
 {
 	size_t done = 0;
 
@@ -142,13 +152,11 @@ static ssize_t read_all(int fd, unsigned char *room, size_t n)
 
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got < 0)
+		if (got <= 0)
 			return -1;
-		if (got == 0)
-			break;
 		done += (size_t)got;
 	}
-	return (ssize_t)done;
+	return 0;
 }
 
 /* --- all files ------------------------------------------------------------ */
@@ -167,6 +175,15 @@ static void close_files(struct open_files *open)
 			close(open->fd[k]);
 }
 
+/* Only EACCES and EPERM are what somebody meant with the file. */
+static void note_error(struct mtls_reading *r, struct open_files *open, int error)
+{
+	if (error == EMFILE || error == ENFILE || error == ENOMEM)
+		open->lack = error;
+	else if (error != EACCES && error != EPERM)
+		r->unsure = true;
+}
+
 static void open_files(struct mtls_reading *r, struct open_files *open)
 {
 	for (int k = 0; k < MTLS_FILES; k++) {
@@ -181,9 +198,8 @@ static void open_files(struct mtls_reading *r, struct open_files *open)
 		errno = 0;
 		open->fd[k] = open_regular(path, file, &st);
 		if (open->fd[k] < 0) {
-			if (file->how == MTLS_FILE_UNREADABLE &&
-			    (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
-				open->lack = errno;
+			if (file->how == MTLS_FILE_UNREADABLE)
+				note_error(r, open, errno);
 			continue;
 		}
 		if ((uint64_t)st.st_size > MTLS_FILE_MAX) {
@@ -223,15 +239,15 @@ static int read_files(struct mtls_reading *r)
 	r->size = room ? open.total : 0;
 	for (int k = 0; k < MTLS_FILES; k++) {
 		struct mtls_file *file = &r->files.file[k];
-		ssize_t got;
 
 		if (open.fd[k] < 0 || file->how != MTLS_FILE_OK)
 			continue;
-		got = room ? read_all(open.fd[k], room, open.size[k]) : -1;
-		if (got < 0)
+		if (room && read_all(open.fd[k], room, open.size[k]) == 0) {
+			file->data = (struct mtls_bytes){room, open.size[k]};
+		} else {
 			file->how = MTLS_FILE_UNREADABLE;
-		else
-			file->data = (struct mtls_bytes){room, (size_t)got};
+			r->unsure = true;
+		}
 		room = room ? room + open.size[k] : NULL;
 	}
 	close_files(&open);

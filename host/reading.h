@@ -30,7 +30,8 @@ struct mtls_reading {
 	struct mtls_blocks blocks; /* with reason MTLS_USABLE */
 	enum mtls_reason reason;   /* of the credential, as far as structure goes */
 	struct mtls_error error;   /* for it */
-	bool young; /* as the mark was before the files were read; or not all of them could be: read again */
+	bool unsure; /* an error that says nothing of the files (EIO, say): read again at the next request */
+	bool young;  /* as the mark was before the files were read; or not all of them could be: read again */
 	struct mtls_policy policy; /* environment and mtls.conf; policy.error tells of a setting */
 	unsigned char *memory;     /* private */
 	size_t size;               /* private */
@@ -41,7 +42,8 @@ void mtls_mark_take(const struct mtls_environment *, struct mtls_mark *);
 bool mtls_mark_equal(const struct mtls_mark *, const struct mtls_mark *);
 /* The newest ctime is less than 2 s old (or in the future): the same mark may hide another content. */
 bool mtls_mark_young(const struct mtls_mark *);
-/* That place could not be looked into (EACCES), as after a change of user: says nothing about a change of its files. */
+/* That place could not be looked into (EACCES; EPERM of a sandbox), as after a change of user: says nothing about a
+ * change of its files. */
 bool mtls_mark_blind(const struct mtls_environment *, const struct mtls_mark *, const struct mtls_place *);
 
 /*

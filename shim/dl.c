@@ -5,39 +5,14 @@
  */
 #include "shim/dl.h"
 
-#include <string.h>
-
-#ifndef MTLS_DLSYM
-
-void *dl_symbol(void *handle, const char *name)
-{
-	return dlsym(handle, name);
-}
-
-#else
-
 #include <link.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
-typedef void *(*dlsym_function)(void *, const char *);
-
-/* Weak: musl has none. */
-extern void *dlvsym(void *, const char *, const char *) __attribute__((weak));
-
-#ifndef MTLS_OLDEST
-#define MTLS_OLDEST ""
-#endif
-
-/* --- musl: by the symbol table of the object that has dlopen ---------------------- */
-
-struct wanted {
-	uintptr_t neighbour; /* an address in the object that is meant */
-	const char *name;
-	void *found;
-};
+/* --- by an object's own symbol table ------------------------------------------------ */
 
 static bool is_in(const struct dl_phdr_info *object, uintptr_t address)
 {
@@ -58,14 +33,17 @@ static const ElfW(Dyn) * dynamic_of(const struct dl_phdr_info *object)
 	return NULL;
 }
 
-/* A table of the object; musl leaves the addresses as they stand in the file. */
+/* A table of the object; musl leaves the addresses as they stand in the file, glibc does not. */
 static const void *table(const struct dl_phdr_info *object, ElfW(Sxword) tag)
 {
 	const ElfW(Dyn) *entry = dynamic_of(object);
 
 	while (entry && entry->d_tag != DT_NULL && entry->d_tag != tag)
 		entry++;
-	return entry && entry->d_tag == tag ? (const void *)(object->dlpi_addr + entry->d_un.d_ptr) : NULL; // NOLINT
+	if (!entry || entry->d_tag != tag)
+		return NULL;
+	return (const void *)(entry->d_un.d_ptr +
+			      (entry->d_un.d_ptr < object->dlpi_addr ? object->dlpi_addr : 0)); // NOLINT
 }
 
 /* How many symbols there are: the longest chain of a GNU hash table ends with the last one. */
@@ -89,35 +67,69 @@ static uint32_t symbols_of(const struct dl_phdr_info *object)
 	return last + 1;
 }
 
+void *dl_exported(const struct dl_phdr_info *object, const char *name)
+{
+	const ElfW(Sym) *symbol = table(object, DT_SYMTAB);
+	const char *strings = table(object, DT_STRTAB);
+	uint32_t n = symbol && strings ? symbols_of(object) : 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (symbol[i].st_shndx != SHN_UNDEF && strcmp(strings + symbol[i].st_name, name) == 0)
+			return (void *)(object->dlpi_addr + symbol[i].st_value); // NOLINT(performance-no-int-to-ptr)
+	return NULL;
+}
+
+/* What to find, and where: an address in the object that is meant. */
+struct wanted {
+	uintptr_t neighbour;
+	const char *name;
+	void *found;
+};
+
 static int find_in(struct dl_phdr_info *object, size_t size, void *data)
 {
 	struct wanted *wanted = data;
-	const ElfW(Sym) * symbol;
-	const char *strings;
-	uint32_t n;
 
 	(void)size;
 	if (!is_in(object, wanted->neighbour))
 		return 0;
-	symbol = table(object, DT_SYMTAB);
-	strings = table(object, DT_STRTAB);
-	n = symbol && strings ? symbols_of(object) : 0;
-	for (uint32_t i = 0; i < n; i++)
-		if (symbol[i].st_shndx != SHN_UNDEF && strcmp(strings + symbol[i].st_name, wanted->name) == 0)
-			wanted->found = (void *)(object->dlpi_addr + symbol[i].st_value); // NOLINT
+	wanted->found = dl_exported(object, wanted->name);
 	return 1;
 }
+
+void *dl_beside(const void *address, const char *name)
+{
+	struct wanted wanted = {(uintptr_t)address, name, NULL};
+
+	dl_iterate_phdr(find_in, &wanted);
+	return wanted.found;
+}
+
+#ifndef MTLS_DLSYM
+
+void *dl_symbol(void *handle, const char *name)
+{
+	return dlsym(handle, name);
+}
+
+#else
+
+typedef void *(*dlsym_function)(void *, const char *);
+
+/* Weak: musl has none. */
+extern void *dlvsym(void *, const char *, const char *) __attribute__((weak));
+
+#ifndef MTLS_OLDEST
+#define MTLS_OLDEST ""
+#endif
 
 /* --- any libc ----------------------------------------------------------------------- */
 
 static void *find_dlsym(void)
 {
-	struct wanted wanted = {(uintptr_t)&dlopen, "dlsym", NULL};
-
 	if (dlvsym)
 		return dlvsym(RTLD_NEXT, "dlsym", MTLS_OLDEST);
-	dl_iterate_phdr(find_in, &wanted);
-	return wanted.found;
+	return dl_beside((void *)&dlopen, "dlsym");
 }
 
 void *dl_symbol(void *handle, const char *name)

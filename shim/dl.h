@@ -7,6 +7,7 @@
 #define MTLS_SHIM_DL_H
 
 #include <dlfcn.h>
+#include <link.h>
 #include <stdbool.h>
 
 /* What a sanitizer instruments must not run before its runtime, and that looks its own functions up with dlsym. */
@@ -35,6 +36,13 @@ __asm__(".symver dlsym,dlsym@" MTLS_OLDEST);
 
 /* libc's dlsym, past any hook of ours or of others: all look-ups of the shim go this way. As dlsym(3). */
 void *dl_symbol(void *handle, const char *name);
+
+/*
+ * What an object, or the one that has this address, exports under that name, by its own symbol table: without the
+ * loader's help, which takes memory even for what is loaded. NULL: nothing.
+ */
+void *dl_exported(const struct dl_phdr_info *, const char *name);
+void *dl_beside(const void *address, const char *name);
 
 /*
  * Fills a table of nothing but pointers to functions: names lists them, each with a mark before it and a NUL behind,

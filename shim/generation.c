@@ -8,11 +8,11 @@
 
 #include "shim/cancel.h"
 #include "shim/log.h"
+#include "shim/outcome.h"
 #include "shim/shim.h"
 
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -23,14 +23,6 @@
 #define TURNS         50 /* times TURN_PAUSE_NS: for a slot, where many threads read at once */
 #define TURN_PAUSE_NS 1000000L
 #define LOOK_MS       1000
-
-/* What a parser made of a generation; immutable once published. */
-struct outcome {
-	enum mtls_reason reason;
-	struct mtls_error error;
-	void *identity;
-	struct generation_parser by;
-};
 
 struct generation {
 	atomic_uint references; /* 0: not published, or being reclaimed */
@@ -50,15 +42,6 @@ static atomic_uint serials;
 static atomic_llong looked; /* when, by milliseconds(), somebody last did */
 static atomic_bool any;     /* one was not absent */
 static atomic_uint removed; /* then the credential was last seen removed: older serials are not to be used again */
-
-static void outcome_free(struct outcome *outcome)
-{
-	if (!outcome)
-		return;
-	if (outcome->identity)
-		outcome->by.parser->unload(outcome->by.context, outcome->identity);
-	free(outcome);
-}
 
 static void release(struct generation *g)
 {
@@ -167,7 +150,7 @@ static bool unchanged(struct generation *g)
 	/* After a change of user the place may be closed to us, which says nothing of its files. */
 	if (mtls_mark_blind(shim_environment(), &now, g->reading.mark.place))
 		return true;
-	return mtls_mark_equal(&g->reading.mark, &now) && !atomic_load(&g->young);
+	return mtls_mark_equal(&g->reading.mark, &now) && !atomic_load(&g->young) && !g->reading.unsure;
 }
 
 /*
@@ -288,26 +271,6 @@ static struct generation *newest(void)
 	return go_on(acquire(&current));
 }
 
-/* Parsed once for each library; racing threads parse twice and keep the first. NULL: no memory. */
-static struct outcome *parse(struct generation *g, const struct generation_parser *by, bool *fresh)
-{
-	struct outcome *outcome = atomic_load(&g->outcome[by->library]), *mine;
-
-	if (outcome)
-		return outcome;
-	mine = calloc(1, sizeof(*mine));
-	if (!mine)
-		return NULL;
-	mine->by = *by;
-	mine->reason = by->parser->load(by->context, &g->reading.blocks, &mine->identity, &mine->error);
-	if (atomic_compare_exchange_strong(&g->outcome[by->library], &outcome, mine)) {
-		*fresh = mine->reason == MTLS_USABLE;
-		return mine;
-	}
-	outcome_free(mine);
-	return outcome;
-}
-
 static void tell_broken(struct generation *g, enum mtls_reason reason, const struct mtls_error *error)
 {
 	struct mtls_event event = {.verb = "broken", .reason = reason, .what = mtls_reading_what(&g->reading, error)};
@@ -319,12 +282,12 @@ static void tell_broken(struct generation *g, enum mtls_reason reason, const str
 static enum mtls_reason judge(struct generation *g, const struct generation_parser *by, struct credential *out,
 			      const struct mtls_error **error)
 {
-	struct outcome *outcome;
+	const struct outcome *outcome;
 
 	*error = &g->reading.error;
 	if (g->reading.reason != MTLS_USABLE)
 		return g->reading.reason;
-	outcome = parse(g, by, &out->fresh);
+	outcome = outcome_of(&g->outcome[by->library], &g->reading.blocks, by, &out->fresh);
 	if (!outcome)
 		return MTLS_KEY_UNSUPPORTED;
 	*error = &outcome->error;

@@ -108,12 +108,13 @@ static struct library *publish(struct library *library)
 	return NULL;
 }
 
-/* Holds the library only where it has a place. */
-static struct library *make(const struct family *family, const Dl_info *object)
+/* Holds the library only where it has a place. *lacking: there was no memory, which says nothing of the library. */
+static struct library *make(const struct family *family, const Dl_info *object, bool *lacking)
 {
 	void *handle = handle_of(family, object);
 	struct library *library = handle ? calloc(1, family->size) : NULL, *published = NULL;
 
+	*lacking = handle && !library;
 	if (library) {
 		library->family = family;
 		library->base = object->dli_fbase;
@@ -132,24 +133,26 @@ static struct library *make(const struct family *family, const Dl_info *object)
 }
 
 /* Of a function, or of static data. */
-static const struct library *library_with(const struct family *family, const void *address)
+static const struct library *library_with(const struct family *family, const void *address, bool *lacking)
 {
 	const struct library *library;
 	Dl_info object;
 
+	*lacking = false;
 	if (!address || !dladdr(address, &object) || !object.dli_fname)
 		return NULL;
 	library = known_library(family, object.dli_fbase);
-	return library ? library : make(family, &object);
+	return library ? library : make(family, &object, lacking);
 }
 
 const struct library *library_of_address(const struct family *family, const void *address)
 {
 	const struct library *library = NULL;
 	int saved = errno;
+	bool lacking;
 
 	if (shim_active())
-		library = library_with(family, address);
+		library = library_with(family, address, &lacking);
 	errno = saved;
 	return library;
 }
@@ -180,26 +183,44 @@ struct candidates {
 	const struct family *family;
 	char *name[CANDIDATES_MAX];
 	size_t n;
+	const char *wanted;
+	void *found;
 };
+
+static bool is_of(const struct family *family, const struct dl_phdr_info *info)
+{
+	const char *slash = strrchr(info->dlpi_name, '/'), *name = slash ? slash + 1 : info->dlpi_name;
+
+	return strncmp(name, family->prefix, strlen(family->prefix)) == 0;
+}
 
 /* Only notes names: the loader's lock is held here, and dlopen would take another one before it. */
 static int note_candidate(struct dl_phdr_info *info, size_t size, void *data)
 {
-	const char *slash = strrchr(info->dlpi_name, '/'), *name = slash ? slash + 1 : info->dlpi_name;
 	struct candidates *candidates = data;
-	const char *prefix = candidates->family->prefix;
 
 	(void)size;
-	if (strncmp(name, prefix, strlen(prefix)) == 0 && candidates->n < CANDIDATES_MAX &&
+	if (is_of(candidates->family, info) && candidates->n < CANDIDATES_MAX &&
 	    (candidates->name[candidates->n] = strdup(info->dlpi_name)) != NULL)
 		candidates->n++;
 	return 0;
 }
 
+/* Where the loader has no memory for a handle: the program's own call must go on all the same. */
+static int find_candidate(struct dl_phdr_info *info, size_t size, void *data)
+{
+	struct candidates *candidates = data;
+
+	(void)size;
+	if (is_of(candidates->family, info))
+		candidates->found = dl_exported(info, candidates->wanted);
+	return candidates->found != NULL;
+}
+
 /* Any that is loaded, for a caller that has it from dlsym(3). */
 static void *function_anywhere(const struct family *family, const char *name)
 {
-	struct candidates candidates = {family, {NULL}, 0};
+	struct candidates candidates = {.family = family, .wanted = name};
 	void *function = NULL;
 
 	dl_iterate_phdr(note_candidate, &candidates);
@@ -208,7 +229,9 @@ static void *function_anywhere(const struct family *family, const char *name)
 			function = function_of_object(candidates.name[i], name);
 		free(candidates.name[i]);
 	}
-	return function;
+	if (!function)
+		dl_iterate_phdr(find_candidate, &candidates);
+	return function ? function : candidates.found;
 }
 
 /* The caller's own dependencies come first: a plugin may have brought a library that nobody else sees. */
@@ -217,8 +240,13 @@ static void *function_visible(const void *caller, const char *name)
 	void *function = NULL;
 	Dl_info object;
 
-	if (caller && dladdr(caller, &object) && object.dli_fname && !is_program(object.dli_fbase))
+	if (caller && dladdr(caller, &object) && object.dli_fname && !is_program(object.dli_fbase)) {
 		function = function_of_object(object.dli_fname, name);
+		if (!function)
+			function = dl_beside(caller, name);
+		if (library_is_ours(function))
+			function = NULL;
+	}
 	return function ? function : function_in(RTLD_NEXT, name);
 }
 
@@ -297,13 +325,14 @@ static const struct library *look_up(const struct family *family, const struct o
 	unsigned place;
 	const struct found *found = noted(object, family->prefix, &place);
 	const struct library *library;
+	bool lacking;
 	void *entry;
 
 	if (found)
 		return found->library;
 	entry = search(family, object->address, family->entry);
-	library = library_with(family, entry);
-	if (entry)
+	library = library_with(family, entry, &lacking);
+	if (entry && !lacking)
 		note(object, family->prefix, library, NULL, place);
 	return library;
 }
@@ -313,10 +342,12 @@ const struct library *library_of_caller(const struct family *family, struct orig
 	const struct library *library = from.library;
 	int saved = errno;
 	struct object object;
+	bool lacking;
 
 	if (!library && shim_active())
-		library = object_of(from.caller, &object) ? look_up(family, &object)
-							  : library_with(family, search(family, NULL, family->entry));
+		library = object_of(from.caller, &object)
+				  ? look_up(family, &object)
+				  : library_with(family, search(family, NULL, family->entry), &lacking);
 	errno = saved;
 	return library;
 }

@@ -77,9 +77,12 @@ mtls_client_cert_cb openssl_callback(const struct openssl *);
 /* What we keep on a context; NULL: it was not made under our eyes. */
 struct context *openssl_context(const struct openssl *, const SSL_CTX *);
 
-/* What the connection's session rests on, before a request is answered and after. */
+/*
+ * What the connection's session rests on, before a request is answered and after. false: no memory to note it, which
+ * is only wanted the first time.
+ */
 resumption openssl_session(const struct openssl *, SSL *);
-void openssl_session_rests(const struct openssl *, SSL *, resumption);
+bool openssl_session_rests(const struct openssl *, SSL *, resumption);
 
 /* Takes every certificate of ours off the SSL; the program's stay, and the current one stays current. */
 void openssl_take_off(const struct openssl *, SSL *);

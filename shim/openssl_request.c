@@ -307,9 +307,13 @@ int openssl_answer(const struct openssl *library, SSL *ssl, X509 **leaf, EVP_PKE
 		asked.leaf = leaf;
 		asked.key = key;
 		asked.request.session = openssl_session(library, ssl);
+		/* Without memory for this the session would carry our certificate on for ever: then none is given. */
+		if (!openssl_session_rests(library, ssl, RESUMPTION_UNKNOWN))
+			goto out;
 		presented = request_answer(&asked.request) == MTLS_PRESENTED;
 		openssl_session_rests(library, ssl, asked.request.session);
 	}
+out:
 	mtls_errors_restore(&library->crypto);
 	errno = saved;
 	return presented;

@@ -28,12 +28,13 @@ static resumption rests_on(const struct openssl *library, const SSL_SESSION *ses
 	return index ? (resumption)library->f.SSL_SESSION_get_ex_data(session, index) : RESUMPTION_NOT_ASKED;
 }
 
-static void rest_on(const struct openssl *library, SSL_SESSION *session, resumption now)
+/* false: it could not be noted. */
+static bool rest_on(const struct openssl *library, SSL_SESSION *session, resumption now)
 {
 	int index = atomic_load(&library->session_index);
 
-	if (index && rests_on(library, session) != now)
-		library->f.SSL_SESSION_set_ex_data(session, index, (void *)now); // NOLINT(performance-no-int-to-ptr)
+	return index && (rests_on(library, session) == now ||
+			 library->f.SSL_SESSION_set_ex_data(session, index, (void *)now) == 1); // NOLINT
 }
 
 resumption openssl_session(const struct openssl *library, SSL *ssl)
@@ -43,12 +44,11 @@ resumption openssl_session(const struct openssl *library, SSL *ssl)
 	return session ? rests_on(library, session) : RESUMPTION_NOT_ASKED;
 }
 
-void openssl_session_rests(const struct openssl *library, SSL *ssl, resumption now)
+bool openssl_session_rests(const struct openssl *library, SSL *ssl, resumption now)
 {
 	SSL_SESSION *session = library->f.SSL_get_session(ssl);
 
-	if (session)
-		rest_on(library, session, now);
+	return !session || rest_on(library, session, now);
 }
 
 /* --- what is offered ----------------------------------------------------------- */
@@ -188,8 +188,8 @@ static SSL_SESSION *restored(const struct openssl *library, SSL_SESSION *session
 	if (!library || !session)
 		return session;
 	mtls_errors_keep(&library->crypto);
-	if (openssl_start(library))
-		rest_on(library, session, known(library, session));
+	if (!openssl_start(library) || !rest_on(library, session, known(library, session)))
+		library->f.SSL_SESSION_set_protocol_version(session, 0); /* of no version it is never offered */
 	mtls_errors_restore(&library->crypto);
 	errno = saved;
 	return session;

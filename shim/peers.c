@@ -126,6 +126,12 @@ static bool same(const struct mtls_addr *a, const struct mtls_addr *b)
 	return a->family == b->family && a->port == b->port && memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
 }
 
+/* The kernel says that it is no connected socket; any other error says nothing. */
+static bool is_none(int error)
+{
+	return error == EBADF || error == ENOTSOCK || error == ENOTCONN || error == EINVAL || error == EOPNOTSUPP;
+}
+
 /* Changes errno. */
 static void look_at(struct found *found, int fd)
 {
@@ -134,10 +140,18 @@ static void look_at(struct found *found, int fd)
 	struct mtls_addr peer;
 	int type = 0;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) != 0 || type != found->type)
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) != 0) {
+		found->all = found->all && is_none(errno);
+		return;
+	}
+	if (type != found->type)
 		return;
 	n = sizeof(address);
-	if (getpeername(fd, (struct sockaddr *)&address, &n) != 0 || !could_be_meant(type, &address, n))
+	if (getpeername(fd, (struct sockaddr *)&address, &n) != 0) {
+		found->all = found->all && is_none(errno);
+		return;
+	}
+	if (!could_be_meant(type, &address, n))
 		return;
 	peers_address((struct sockaddr *)&address, n, &peer);
 	for (size_t i = 0; i < found->n; i++)

