@@ -83,7 +83,7 @@ firmware() {
 	part small tests/e2e/run tests/firmware/small.sh
 	device an505 "$main" BOARD=an505 LONG=$long
 	part trustzone tests/e2e/run tests/firmware/an505.sh
-	[ "$what" != all ] || device sanitized '*/!(power_cuts)' BOARD=host SAN=address,undefined \
+	[ "$what" != all ] || device sanitized '@(console|device|hostile)/*' BOARD=host SAN=address,undefined \
 		DEVICE="$(realpath -m "$BUILD/san/mtls-device")"
 }
 

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define PATIENCE 50 /* ms of idling at once: whatever the board can wait for may also come unseen */
+#define ROOM_MS  2000
 
 enum phase {
 	FREE, /* no socket */
@@ -33,6 +34,7 @@ static struct socket {
 	int error;
 	struct stream stream;
 	struct tls tls;
+	uint64_t tried; /* when a connection was first refused by lwIP; 0: it was not */
 	uint16_t port;
 	bool nonblock;
 	char host[SOCKETS_HOST];
@@ -112,13 +114,16 @@ static void break_stream(struct socket *s)
 
 /* --- the state machine ------------------------------------------------------------ */
 
+/* lwIP may have no room for just a moment: connections that have ended keep theirs for a while. */
 static void open_stream(struct socket *s)
 {
 	if (!ip_up())
 		return;
 	if (stream_open(&s->stream, s->address, s->port))
 		s->phase = CONNECTING;
-	else
+	else if (!s->tried)
+		s->tried = ip_now();
+	else if (ip_now() - s->tried >= ROOM_MS)
 		break_with(s, ENOMEM, "there is no memory left for another connection");
 }
 
