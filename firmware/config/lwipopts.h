@@ -60,4 +60,12 @@
 #define DNS_TABLE_SIZE          4
 #define DNS_MAX_NAME_LENGTH     256
 
+/*
+ * RFC 6335 6's dynamic ports. lwIP takes the one after the last, and a start at 0xffff, which its own definition allows,
+ * would make that 0: every 16,384th boot could not connect. So the last one is left out here.
+ */
+#define TCP_LOCAL_PORT_RANGE_START         0xc000
+#define TCP_LOCAL_PORT_RANGE_END           0xffff
+#define TCP_ENSURE_LOCAL_PORT_RANGE(start) ((u16_t)((start) % 0x3fff + TCP_LOCAL_PORT_RANGE_START))
+
 #endif

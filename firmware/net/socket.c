@@ -15,7 +15,6 @@
 #include <string.h>
 
 #define PATIENCE 50 /* ms of idling at once: whatever the board can wait for may also come unseen */
-#define ROOM_MS  2000
 
 enum phase {
 	FREE, /* no socket */
@@ -121,9 +120,7 @@ static void open_stream(struct socket *s)
 		return;
 	if (stream_open(&s->stream, s->address, s->port))
 		s->phase = CONNECTING;
-	else if (!s->tried)
-		s->tried = ip_now();
-	else if (ip_now() - s->tried >= ROOM_MS)
+	else
 		break_with(s, ENOMEM, "there is no memory left for another connection");
 }
 

@@ -12,6 +12,10 @@
 
 #define OURS (TCP_PRIO_NORMAL + 1)
 
+_Static_assert(TCP_ENSURE_LOCAL_PORT_RANGE(0x3fff) < TCP_LOCAL_PORT_RANGE_END &&
+		       TCP_ENSURE_LOCAL_PORT_RANGE(0x3ffe) < TCP_LOCAL_PORT_RANGE_END,
+	       "lwIP counts past the end of the ports to 0");
+
 static void begin(struct stream *s, enum stream_state state)
 {
 	memset(s, 0, offsetof(struct stream, data));
