@@ -80,6 +80,18 @@ static inline bool mtls_bytes_take(struct mtls_bytes *b, const char *prefix)
 	return true;
 }
 
+/* Two small hexadecimal figures for each of n bytes, and a NUL. */
+static inline void mtls_bytes_hex(const unsigned char *p, size_t n, char *text)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		text[2 * i] = digits[p[i] >> 4];
+		text[2 * i + 1] = digits[p[i] & 15];
+	}
+	text[2 * n] = '\0';
+}
+
 /* The line at *at, without its LF or CRLF; *at moves behind that. Needs *at < text.n. */
 static inline struct mtls_bytes mtls_bytes_line(struct mtls_bytes text, size_t *at)
 {

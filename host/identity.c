@@ -126,7 +126,6 @@ static enum mtls_key_type key_type(const struct load *l)
 
 static void describe(struct load *l)
 {
-	static const char digits[] = "0123456789abcdef";
 	struct mtls_identity *id = l->id;
 	unsigned char hash[EVP_MAX_MD_SIZE];
 	unsigned int size = 0;
@@ -144,10 +143,7 @@ static void describe(struct load *l)
 		if (*s < ' ' || *s > '~')
 			*s = '?';
 	if (l->c->X509_digest(id->leaf, l->c->EVP_sha256(), hash, &size) && size == 32)
-		for (size_t i = 0; i < size; i++) {
-			id->sha256[2 * i] = digits[hash[i] >> 4];
-			id->sha256[2 * i + 1] = digits[hash[i] & 15];
-		}
+		mtls_bytes_hex(hash, size, id->sha256);
 }
 
 enum mtls_reason mtls_identity_load(const struct mtls_crypto *c, const struct mtls_blocks *blocks,

@@ -22,7 +22,7 @@
 #define TORN_PAUSE_NS 5000000L
 #define TURNS         50 /* times TURN_PAUSE_NS: for a slot, where many threads read at once */
 #define TURN_PAUSE_NS 1000000L
-#define LOOK_MS       1000
+#define LOOK_MS       1000 /* for an offer, while there is a credential */
 
 struct generation {
 	atomic_uint references; /* 0: not published, or being reclaimed */
@@ -39,7 +39,7 @@ static atomic_int current = NONE;                                               
 static atomic_int usable[GENERATION_LIBRARIES] = {NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE}; /* last good one */
 static atomic_int sound = NONE; /* newest that only a parser can refuse; perhaps none has been asked yet */
 static atomic_uint serials;
-static atomic_llong looked; /* when, by milliseconds(), somebody last did */
+static atomic_llong looked; /* when the files were, by milliseconds() */
 static atomic_bool any;     /* one was not absent */
 static atomic_uint removed; /* then the credential was last seen removed: older serials are not to be used again */
 
@@ -102,6 +102,7 @@ static bool replace(atomic_int *which, struct generation *before, struct generat
 	return true;
 }
 
+/* Was a made before b? */
 static bool older(unsigned a, unsigned b)
 {
 	return (int)(a - b) < 0;
@@ -163,6 +164,7 @@ static bool same(const struct generation *g, const struct generation *fresh)
 	       (mtls_reading_equal(&g->reading, &fresh->reading) || fresh->reading.reason == MTLS_UNREADABLE);
 }
 
+/* Absent or removed. */
 static bool is_gone(const struct mtls_reading *r)
 {
 	enum mtls_state state = mtls_reason_state(r->reason);
@@ -279,6 +281,7 @@ static void tell_broken(struct generation *g, enum mtls_reason reason, const str
 		log_event(MTLS_LOG_WARN, &event);
 }
 
+/* The bytes' reason, or the parser's. */
 static enum mtls_reason judge(struct generation *g, const struct generation_parser *by, struct credential *out,
 			      const struct mtls_error **error)
 {

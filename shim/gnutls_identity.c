@@ -250,19 +250,14 @@ static void describe_subject(struct load *l)
 
 static void describe(struct load *l)
 {
-	static const char digits[] = "0123456789abcdef";
 	unsigned char hash[SHA256_SIZE];
 	size_t size = sizeof(hash);
 
 	l->id->type = key_type(l);
 	describe_subject(l);
-	if (l->g->f.gnutls_fingerprint(GNUTLS_DIG_SHA256, &l->id->cert[0].cert, hash, &size) < 0 ||
-	    size != sizeof(hash))
-		return;
-	for (size_t i = 0; i < size; i++) {
-		l->id->sha256[2 * i] = digits[hash[i] >> 4];
-		l->id->sha256[2 * i + 1] = digits[hash[i] & 15];
-	}
+	if (l->g->f.gnutls_fingerprint(GNUTLS_DIG_SHA256, &l->id->cert[0].cert, hash, &size) >= 0 &&
+	    size == sizeof(hash))
+		mtls_bytes_hex(hash, size, l->id->sha256);
 }
 
 /* --- the whole ------------------------------------------------------------ */

@@ -201,7 +201,6 @@ int hook_i2d_SSL_SESSION(struct origin from, const SSL_SESSION *session, unsigne
 	__typeof__(&i2d_SSL_SESSION) write = OPENSSL_NEXT(library, from, i2d_SSL_SESSION);
 	const unsigned char *start = out ? *out : NULL; /* NULL: libssl allocates */
 	int n = write ? write(session, out) : -1;
-
 	struct saved_key key;
 
 	if (library && n > 0 && out) {

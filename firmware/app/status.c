@@ -118,18 +118,14 @@ static const char *time_text(const mbedtls_x509_time *t)
 	return text;
 }
 
-static const char *hex_text(const unsigned char *bytes, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-	return text;
-}
-
 static const char *sha1_text(const mbedtls_x509_crt *leaf)
 {
 	unsigned char hash[20];
 
-	return mbedtls_sha1(leaf->raw.p, leaf->raw.len, hash) == 0 ? hex_text(hash, sizeof(hash)) : "";
+	if (mbedtls_sha1(leaf->raw.p, leaf->raw.len, hash) != 0)
+		return "";
+	mtls_bytes_hex(hash, sizeof(hash), text);
+	return text;
 }
 
 static const char *key_text(void)

@@ -24,17 +24,11 @@ static int parse(mbedtls_x509_crt *chain, struct mtls_bytes text)
 
 static void print_sha256(const mbedtls_x509_crt *leaf, char text[65])
 {
-	static const char hex[] = "0123456789abcdef";
 	unsigned char hash[32];
 
 	text[0] = '\0';
-	if (mbedtls_sha256(leaf->raw.p, leaf->raw.len, hash, 0) != 0)
-		return;
-	for (size_t i = 0; i < sizeof(hash); i++) {
-		text[2 * i] = hex[hash[i] >> 4];
-		text[2 * i + 1] = hex[hash[i] & 15];
-	}
-	text[64] = '\0';
+	if (mbedtls_sha256(leaf->raw.p, leaf->raw.len, hash, 0) == 0)
+		mtls_bytes_hex(hash, sizeof(hash), text);
 }
 
 static void refuse(enum mtls_reason reason, enum mtls_part file)

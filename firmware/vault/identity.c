@@ -99,6 +99,14 @@ static const char *not_for_us(int ret, bool *surely)
 		       : NULL;
 }
 
+/* One that mbedTLS knows it cannot use is left out of a list, and spoils no other. */
+static bool is_left_out(int ret)
+{
+	bool surely;
+
+	return not_for_us(ret, &surely) && surely;
+}
+
 static int parse(struct mtls_bytes block, mbedtls_x509_crt *crt)
 {
 	struct vault_heap der;
@@ -234,7 +242,6 @@ bool vault_certificates_only(unsigned char *text, size_t *n)
 	struct vault_heap der;
 	struct mtls_pem pem;
 	size_t at = 0, to = 0, end;
-	bool surely;
 	int ret;
 
 	while (mtls_pem_next((struct mtls_bytes){text, *n}, &at, &pem)) {
@@ -249,7 +256,7 @@ bool vault_certificates_only(unsigned char *text, size_t *n)
 		if (ret == 0)
 			to += vault_block_encode("CERTIFICATE", (struct mtls_bytes){der.p, der.n}, text + to, end - to);
 		vault_heap_free(&der);
-		if (ret != 0 && (!not_for_us(ret, &surely) || !surely))
+		if (ret != 0 && !is_left_out(ret))
 			return false;
 	}
 	mbedtls_platform_zeroize(text + to, *n - to);
@@ -268,13 +275,13 @@ static bool fits_memory(struct mtls_bytes text)
 	mbedtls_x509_crt all;
 	struct mtls_pem pem;
 	void *rest = NULL;
-	bool surely, fits = true;
+	bool fits = true;
 	int ret;
 
 	mbedtls_x509_crt_init(&all);
 	while (fits && mtls_pem_next(text, &at, &pem)) {
 		ret = is_certificate(pem.label) ? parse(pem.whole, &all) : 0;
-		fits = ret == 0 || (not_for_us(ret, &surely) && surely);
+		fits = ret == 0 || is_left_out(ret);
 	}
 	if (fits)
 		rest = mbedtls_calloc(1, need);

@@ -70,8 +70,9 @@ const char *vault_result_sentence(enum vault_result);
  * Once, at boot: carries out an upload that was committed, erases the inbox, opens the store. Run again after any
  * failure or cut it goes on where it was. With VAULT_DAMAGED there is no credential, and an upload of all files heals
  * it. After any other failure an upload that was committed waits in the inbox, in the clear, for a boot that can carry
- * it out; the old credential may be at work meanwhile (status). The board stays borrowed. With FIRMWARE_HEAP it has to
- * be bound before (board_bind).
+ * it out; the old credential may be at work meanwhile (status). One whose reading takes more memory than there is counts
+ * as unreadable: it is refused and erased. The board stays borrowed. With FIRMWARE_HEAP it has to be bound before
+ * (board_bind).
  */
 enum vault_result vault_boot(const struct board *);
 

@@ -198,8 +198,7 @@ static int report(const struct cred *cred)
 	}
 	leaf = credential.identity->leaf;
 	X509_digest(leaf, EVP_sha1(), hash, &n);
-	for (size_t i = 0; i < n && i < 20; i++)
-		snprintf(sha1 + 2 * i, 3, "%02x", hash[i]);
+	mtls_bytes_hex(hash, n < 20 ? n : 20, sha1);
 	cred_date(X509_get0_notAfter(leaf), date);
 	cred_say(stdout, "subject      %s", credential.identity->subject);
 	cred_say(stdout, "valid until  %s", date);

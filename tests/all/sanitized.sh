@@ -9,11 +9,14 @@
 
 # shellcheck source=tests/e2e/clients_gnutls.sh
 . tests/e2e/clients_gnutls.sh
+# shellcheck source=tests/e2e/again.sh
+. tests/e2e/again.sh
 # shellcheck source=tests/e2e/rotation.sh
 . tests/e2e/rotation.sh
 
 deadline=180
 probes=$BUILD/tests
+checked=(asan 1)
 build=build
 
 runtime() {
@@ -52,9 +55,7 @@ setup() {
 	export MTLS_LOG=info MTLS_LOG_FILE=log
 	export UBSAN_OPTIONS=print_stacktrace=1,halt_on_error=1,log_path=report
 	server_start required
-	server_start optional --request optional --no-tickets
-	server_start tickets1.2 --request optional --tls 1.2
-	server_start tickets1.3 --request optional --tls 1.3
+	again_servers
 }
 
 nothing_reported() {
@@ -142,46 +143,9 @@ test_gnutls_keys() {
 
 # --- what programs do to objects, and their own functions ---------------------------------------
 
-theirs=("$PKI/app-own/client_cert.pem" "$PKI/app-own/private_key.pem")
-
-# among the lines since server_use
-device_seen() {
-	tail -n "+$((mark + 1))" "$seen" | grep 'subject="CN=device".* chain=2 .*verify=ok .*result=ok'
-}
-
-# used_again PROBE SCENARIO...: of reuse and gnutls_reuse
-used_again() {
-	local probe=$1 scenario cred
-	shift
-	for scenario; do
-		echo "$scenario"
-		server_use optional
-		cred=$T/$scenario # which some of them empty
-		cp -r "$PKI/device" "$cred"
-		asan 1 "$probes/$probe" "$scenario" "$port" "${theirs[@]}" "$cred"
-		until_true 5 device_seen || fail "$scenario: not presented"
-	done
-}
-
 test_objects_used_again() {
 	used_again reuse clear add add-ctx dup dup-after swap setters many
 	asan 1 "$probes/reuse" server 0 "$PKI/server.pem" "$PKI/server.key" "$PKI/ca.pem"
-}
-
-# Sessions that are offered, dropped, copied and restored, in both versions and on one connection object.
-test_sessions() {
-	local version how
-	for version in 1.2 1.3; do
-		echo $version
-		server_use "tickets$version"
-		cred=$T/$version
-		cp -r "$PKI/device" "$cred"
-		for how in der pem file dup; do
-			asan 1 "$probes/resume" "$port" connect keep:0 $how:0 offer:0 connect connect:late
-		done
-		asan 1 "$probes/resume" "$port" open ask again ask close keep:0 "write:0:$T/session" \
-			"run:rm $cred/*pass*; cp $PKI/device-rsa/* $cred/" offer:0 connect "read:1:$T/session" offer:1 connect:do
-	done
 }
 
 test_gnutls_objects_used_again() {

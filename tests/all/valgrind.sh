@@ -7,17 +7,18 @@
 
 # shellcheck source=tests/e2e/clients_gnutls.sh
 . tests/e2e/clients_gnutls.sh
+# shellcheck source=tests/e2e/again.sh
+. tests/e2e/again.sh
 
 deadline=120
 probes=$BUILD/tests
+checked=(clean)
 
 setup() {
 	command -v valgrind >/dev/null || fail "valgrind is not installed"
 	export MTLS_LOG=info MTLS_LOG_FILE=log
 	server_start required
-	server_start optional --request optional --no-tickets
-	server_start tickets1.2 --request optional --tls 1.2
-	server_start tickets1.3 --request optional --tls 1.3
+	again_servers
 }
 
 # under CMD...: with the shim, in memcheck; its report is standard error's end
@@ -116,46 +117,9 @@ test_gnutls_broken() { broken gnutls_get "${broken_words[@]}" key-unsupported; }
 
 # --- objects, functions and threads ---------------------------------------------------------
 
-theirs=("$PKI/app-own/client_cert.pem" "$PKI/app-own/private_key.pem")
-
-# among the lines since server_use
-device_seen() {
-	tail -n "+$((mark + 1))" "$seen" | grep 'subject="CN=device".* chain=2 .*verify=ok .*result=ok'
-}
-
-# used_again PROBE SCENARIO...: of reuse and gnutls_reuse
-used_again() {
-	local probe=$1 scenario cred
-	shift
-	for scenario; do
-		echo "$scenario"
-		server_use optional
-		cred=$T/$scenario # which some of them empty
-		cp -r "$PKI/device" "$cred"
-		clean "$probes/$probe" "$scenario" "$port" "${theirs[@]}" "$cred"
-		until_true 5 device_seen || fail "$scenario: not presented"
-	done
-}
-
 test_objects_used_again() {
 	used_again reuse clear add add-ctx dup dup-after swap
 	clean "$probes/reuse" server 0 "$PKI/server.pem" "$PKI/server.key" "$PKI/ca.pem"
-}
-
-# Sessions that are offered, dropped, copied and restored, in both versions and on one connection object.
-test_sessions() {
-	local version how
-	for version in 1.2 1.3; do
-		echo $version
-		server_use "tickets$version"
-		cred=$T/$version
-		cp -r "$PKI/device" "$cred"
-		for how in der pem file dup; do
-			clean "$probes/resume" "$port" connect keep:0 $how:0 offer:0 connect connect:late
-		done
-		clean "$probes/resume" "$port" open ask again ask close keep:0 "write:0:$T/session" \
-			"run:rm $cred/*pass*; cp $PKI/device-rsa/* $cred/" offer:0 connect "read:1:$T/session" offer:1 connect:do
-	done
 }
 
 test_gnutls_objects_used_again() { used_again gnutls_reuse add function two removed ours step bye; }

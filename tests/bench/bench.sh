@@ -4,33 +4,14 @@
 # make bench: what the shim costs, as ratios measured side by side on this machine, with the command lines.
 # Handshakes and memory: handshake.c; start-up: startup.c. Goals are marked met or MISSED, and the exit
 # status is 0 in either case: only what is broken fails. Under 3 minutes. BUILD names the build folder.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-build=${BUILD:-build}
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/bench/lib.sh
+. tests/bench/lib.sh
 turns=${TURNS:-400}
-unset "${!MTLS_@}" LD_PRELOAD MAKEFLAGS MFLAGS MAKELEVEL
-export LC_ALL=C
-
-die() {
-	echo "bench: $*" >&2
-	exit 1
-}
 
 make -s "$build/libmtls-run.so" "$build/mtls-run" "$build/mtls-cred" "$build/bench/handshake" "$build/bench/startup"
 build=$(realpath "$build")
 library=$build/libmtls-run.so
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-pki=$work/pki
-tests/helpers/pki.sh "$pki"
-
-# shown WORD...: for the reader, who may paste it; WORK is a temporary folder
-shown() {
-	printf '$ '
-	printf '%q ' "${@//$work/WORK}" | sed "s,$PWD/,,g"
-	echo
-}
-
 # The first of the files that is there.
 one_of() {
 	local file

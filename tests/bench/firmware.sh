@@ -5,27 +5,9 @@
 # Profiles full (an500) and small (an500-small) of firmware/config/, for an emulated Cortex-M7, and small without each of
 # its savings. Goals are marked met or MISSED, and the exit status is 0 in either case: only what is broken fails. A
 # minute, and two more where the variants have to be built. BUILD names the build folder.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-build=${BUILD:-build}
-unset "${!MTLS_@}" LD_PRELOAD MAKEFLAGS MFLAGS MAKELEVEL
-export LC_ALL=C
-
-die() {
-	echo "bench: $*" >&2
-	exit 1
-}
-
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-pki=$work/pki
-tests/helpers/pki.sh "$pki"
-
-shown() {
-	printf '$ '
-	printf '%q ' "${@//$work/WORK}" | sed "s,$PWD/,,g"
-	echo
-}
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/bench/lib.sh
+. tests/bench/lib.sh
 
 # What is built for measuring, in build/bench/NAME: the row's name, the board, the keys to measure with, and what make is told.
 declare -A row=([full]=full [small]=small [rsa]='small + RSA' [old]='small + old keys' [no-lto]='small - link-time opt.'

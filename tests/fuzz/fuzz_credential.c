@@ -9,16 +9,9 @@
 #include <string.h>
 
 #include "core/credential.h"
-
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) \
-			abort(); \
-	} while (0)
+#include "tests/fuzz/fuzz.h"
 
 #define PROSE "Bag Attributes\r\n"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static bool inside(struct mtls_bytes part, struct mtls_bytes whole)
 {

@@ -7,14 +7,7 @@
 #include <string.h>
 
 #include "launcher/run/elf.h"
-
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) \
-			abort(); \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static void take_name(void *context, const char *name)
 {

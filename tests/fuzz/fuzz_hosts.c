@@ -10,8 +10,7 @@
 #include <string.h>
 
 #include "core/hosts.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 struct server {
 	const char *name;

@@ -7,14 +7,7 @@
 #include <string.h>
 
 #include "launcher/run/listing.c"
-
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) \
-			abort(); \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static bool inside(const char *copy, size_t size, struct mtls_bytes b)
 {

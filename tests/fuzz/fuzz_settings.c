@@ -8,14 +8,7 @@
 
 #include "core/hosts.h"
 #include "core/settings.h"
-
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) \
-			abort(); \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static void check_policy(const struct mtls_policy *policy, struct mtls_bytes input, enum mtls_reason reason)
 {

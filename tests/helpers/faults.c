@@ -14,6 +14,7 @@
  * on but sockets before the call.
  */
 #include "tests/helpers/faults.h"
+#include "tests/helpers/handler.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -82,25 +83,12 @@ static void close_all_but_sockets(void)
 	}
 }
 
-/* As careful as a handler must be, and no more: the shim's connect is a hook. */
-static void on_alarm(int number)
-{
-	struct sockaddr_in nobody = {.sin_family = AF_INET, .sin_port = htons(9)};
-	int saved = errno, fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	(void)number;
-	nobody.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	(void)!connect(fd, (struct sockaddr *)&nobody, sizeof(nobody));
-	close(fd);
-	errno = saved;
-}
-
 static void raise_alarm(void)
 {
 	struct sigaction now;
 
 	if (sigaction(SIGALRM, NULL, &now) == 0 && now.sa_handler == SIG_DFL)
-		signal(SIGALRM, on_alarm);
+		signal(SIGALRM, connect_in_handler);
 	raise(SIGALRM);
 }
 

@@ -19,6 +19,8 @@
 #ifndef MTLS_TESTS_FAULTY_H
 #define MTLS_TESTS_FAULTY_H
 
+#include "tests/helpers/handler.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -233,18 +235,6 @@ static void on_nothing(int number)
 	(void)number;
 }
 
-static void on_connect(int number)
-{
-	struct sockaddr_in nobody = {.sin_family = AF_INET, .sin_port = htons(9)};
-	int saved = errno, fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	(void)number;
-	nobody.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	(void)!connect(fd, (struct sockaddr *)&nobody, sizeof(nobody));
-	close(fd);
-	errno = saved;
-}
-
 static void storm(void (*handler)(int))
 {
 	const struct itimerval often = {{0, STORM_US}, {0, STORM_US}}, never = {{0, 0}, {0, 0}};
@@ -265,7 +255,7 @@ static void run_storm(void)
 
 static void run_storm_connect(void)
 {
-	storm(on_connect);
+	storm(connect_in_handler);
 }
 
 /* --- files -------------------------------------------------------------------------------- */

@@ -11,14 +11,7 @@
 #include "firmware/vault/flash.h"
 #include "firmware/vault/inbox.h"
 #include "firmware/vault/store.h"
-
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) \
-			abort(); \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static struct flash_ram ram;
 static struct board board;

@@ -412,17 +412,22 @@ test_cut_off() {
 	expect_text "$T/err" "without saying so"
 }
 
-# A renegotiation of TLS 1.2 asks for the certificate that the first handshake did not.
-test_renegotiation() {
-	given device
+# typed ARG...: s_server, to which is typed by $in, and a get of its page that it has heard; they are jobs 1 and 2
+typed() {
 	mkfifo "$T/in"
-	openssl s_server -accept 127.0.0.1:0 -tls1_2 -cert "$PKI/server.pem" -key "$PKI/server.key" -CAfile "$PKI/ca.pem" \
+	openssl s_server -accept 127.0.0.1:0 "$@" -cert "$PKI/server.pem" -key "$PKI/server.key" -CAfile "$PKI/ca.pem" \
 		<"$T/in" >"$T/s_server" 2>&1 {life}>&- &
 	exec {in}>"$T/in"
 	seen=$T/s_server
 	until_true 10 s_server_port || fail "s_server does not start"
 	get >"$T/out" 2>"$T/err" {in}>&- &
 	until_true 10 grep -q '^GET ' "$seen" || fail "no request: $(cat "$T/err")"
+}
+
+# A renegotiation of TLS 1.2 asks for the certificate that the first handshake did not.
+test_renegotiation() {
+	given device
+	typed -tls1_2
 	printf 'R\n' >&$in
 	until_true 10 grep -q '^depth=0 CN *= *device' "$seen" || fail "no certificate: $(cat "$T/err")"
 	printf 'HTTP/1.1 200 OK\nContent-Length: 5\n\nhello\n' >&$in
