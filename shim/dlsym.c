@@ -40,12 +40,15 @@ static dlsym_function next_dlsym(void)
 	return function;
 }
 
+#define begins(name, with) (strncmp(name, with, sizeof(with) - 1) == 0)
+
 /* Most names are none of ours, and some programs ask for very many. */
 static struct dlsym_hook hook_named(const char *name)
 {
-	if (!name || (strncmp(name, "SSL_", 4) != 0 && strncmp(name, "gnutls_", 7) != 0))
-		return (struct dlsym_hook){NULL, NULL, NULL};
-	return dlsym_hook(name, 0);
+	if (name && (begins(name, "SSL_") || begins(name, "gnutls_") || begins(name, "i2d_SSL_") ||
+		     begins(name, "d2i_SSL_") || begins(name, "PEM_read_")))
+		return dlsym_hook(name, 0);
+	return (struct dlsym_hook){NULL, NULL, NULL};
 }
 
 /*

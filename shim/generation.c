@@ -285,17 +285,15 @@ static void tell_broken(struct generation *g, enum mtls_reason reason, const str
 static enum mtls_reason judge(struct generation *g, const struct generation_parser *by, struct credential *out,
 			      const struct mtls_error **error)
 {
-	const struct outcome *outcome;
-
 	*error = &g->reading.error;
 	if (g->reading.reason != MTLS_USABLE)
 		return g->reading.reason;
-	outcome = outcome_of(&g->outcome[by->library], &g->reading.blocks, by, &out->fresh);
-	if (!outcome)
+	out->outcome = outcome_of(&g->outcome[by->library], &g->reading.blocks, by);
+	if (!out->outcome)
 		return MTLS_KEY_UNSUPPORTED;
-	*error = &outcome->error;
-	out->identity = outcome->identity;
-	return outcome->reason;
+	*error = &out->outcome->error;
+	out->identity = out->outcome->identity;
+	return out->outcome->reason;
 }
 
 static void use(struct credential *out, struct generation *g)
@@ -420,6 +418,11 @@ void generation_prime(void)
 {
 	if (atomic_load(&current) == NONE)
 		look();
+}
+
+bool generation_is_news(const struct credential *credential)
+{
+	return credential->identity && !atomic_exchange(&credential->outcome->told, true);
 }
 
 unsigned generation_serial(const struct credential *credential)

@@ -12,6 +12,7 @@
 #define GENERATION_LIBRARIES 8 /* TLS library instances in one process */
 
 struct generation;
+struct outcome;
 
 /* A TLS library instance that parses: library < GENERATION_LIBRARIES is its own number for the process's life. */
 struct generation_parser {
@@ -27,7 +28,7 @@ struct credential {
 	const struct mtls_reading *reading; /* NULL as above; for mtls_reading_what */
 	enum mtls_reason reason;            /* MTLS_USABLE with an identity, else why there is none */
 	void *identity;                     /* the parser's, borrowed */
-	bool fresh;                         /* this call made identity the process's: log "generation" */
+	struct outcome *outcome;            /* private */
 };
 
 /* Reads the bytes if nobody has yet: at the program's first TLS context, while it still may. Keeps errno. */
@@ -39,6 +40,9 @@ void generation_prime(void);
  */
 void generation_acquire(const struct generation_parser *, struct credential *out);
 void generation_release(struct credential *);
+
+/* true once for each identity that can be used: it is new to the log. */
+bool generation_is_news(const struct credential *);
 
 /* Tells readings apart: another number for each, from 1; 0: nothing could be read. */
 unsigned generation_serial(const struct credential *);

@@ -14,6 +14,10 @@
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 
+/* Not in the headers of OpenSSL before 3.2. */
+SSL_SESSION *d2i_SSL_SESSION_ex(SSL_SESSION **session, const unsigned char **in, long n, OSSL_LIB_CTX *context,
+				const char *properties);
+
 typedef int (*mtls_client_cert_cb)(SSL *, X509 **, EVP_PKEY **);
 
 extern const struct family openssl_family, gtls_family; /* the adapters' */

@@ -32,7 +32,7 @@ struct chained {
 	struct chained *next; /* with the same hash */
 };
 
-/* One libssl with its libcrypto: every function below was found, but those that 1.1.1 lacks. */
+/* One libssl with its libcrypto: every function below was found, but those that are newer than it. */
 struct openssl {
 	struct library is;
 	atomic_int context_index; /* ex_data of an SSL_CTX: struct context; 0: not yet */
@@ -43,6 +43,7 @@ struct openssl {
 	struct {
 #define MTLS_OPENSSL(name)   __typeof__(&name) name;
 #define MTLS_OPENSSL_3(name) __typeof__(&name) name;
+#define MTLS_OPENSSL_32      MTLS_OPENSSL_3
 #include "shim/openssl.def"
 	} f;
 };

@@ -12,8 +12,9 @@
 /* Every function by name, from the libssl's own scope, which has its libcrypto. */
 static bool find_functions(struct openssl *library, void *handle, bool is_3)
 {
-#define MTLS_OPENSSL(name)   "*" #name "\0"
-#define MTLS_OPENSSL_3(name) "3" #name "\0"
+#define MTLS_OPENSSL(name)    "*" #name "\0"
+#define MTLS_OPENSSL_3(name)  "3" #name "\0"
+#define MTLS_OPENSSL_32(name) "?" #name "\0"
 	static const char names[] =
 #include "shim/openssl.def"
 		;

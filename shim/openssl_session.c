@@ -229,6 +229,12 @@ SSL_SESSION *hook_d2i_SSL_SESSION(struct origin from, SSL_SESSION **session_to, 
 	RESTORE(d2i_SSL_SESSION, session_to, in, n);
 }
 
+SSL_SESSION *hook_d2i_SSL_SESSION_ex(struct origin from, SSL_SESSION **session_to, const unsigned char **in, long n,
+				     OSSL_LIB_CTX *context, const char *properties)
+{
+	RESTORE(d2i_SSL_SESSION_ex, session_to, in, n, context, properties);
+}
+
 SSL_SESSION *hook_PEM_read_bio_SSL_SESSION(struct origin from, BIO *in, SSL_SESSION **session_to, pem_password_cb *pass,
 					   void *arg)
 {

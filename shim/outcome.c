@@ -29,8 +29,8 @@ static bool is_final(const struct outcome *outcome)
 	return tries >= TRIES;
 }
 
-const struct outcome *outcome_of(_Atomic(struct outcome *) *place, const struct mtls_blocks *blocks,
-				 const struct generation_parser *by, bool *fresh)
+struct outcome *outcome_of(_Atomic(struct outcome *) *place, const struct mtls_blocks *blocks,
+			   const struct generation_parser *by)
 {
 	struct outcome *there = atomic_load(place), *mine;
 
@@ -42,10 +42,8 @@ const struct outcome *outcome_of(_Atomic(struct outcome *) *place, const struct 
 	mine->by = *by;
 	mine->before = there;
 	mine->reason = by->parser->load(by->context, blocks, &mine->identity, &mine->error);
-	if (atomic_compare_exchange_strong(place, &there, mine)) {
-		*fresh = mine->reason == MTLS_USABLE;
+	if (atomic_compare_exchange_strong(place, &there, mine))
 		return mine;
-	}
 	mine->before = NULL;
 	outcome_free(mine);
 	return there;

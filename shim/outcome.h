@@ -16,15 +16,16 @@ struct outcome {
 	struct mtls_error error;
 	void *identity;
 	struct generation_parser by;
+	atomic_bool told;       /* its identity is in the log */
 	struct outcome *before; /* private: one that was not final */
 };
 
 /*
- * The outcome in *place, which this call may have made; *fresh is set where it has and it is good. Immutable, and lives
- * until outcome_free. NULL: no memory, nothing is known. Racing threads may parse twice and keep one.
+ * The outcome in *place, which this call may have made. Immutable but for told, and lives until outcome_free. NULL: no
+ * memory, nothing is known. Racing threads may parse twice and keep one.
  */
-const struct outcome *outcome_of(_Atomic(struct outcome *) *place, const struct mtls_blocks *,
-				 const struct generation_parser *, bool *fresh);
+struct outcome *outcome_of(_Atomic(struct outcome *) *place, const struct mtls_blocks *,
+			   const struct generation_parser *);
 void outcome_free(struct outcome *);
 
 #endif

@@ -166,7 +166,7 @@ enum mtls_reason request_answer(struct request *r)
 	int saved = errno;
 
 	generation_acquire(&r->library->parser, &credential);
-	if (credential.fresh)
+	if (generation_is_news(&credential))
 		tell_generation(r, credential.identity);
 	reason = decide(r, &credential);
 	if (reason == MTLS_PRESENTED && !r->methods->install(r, credential.identity))

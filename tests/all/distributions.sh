@@ -111,6 +111,22 @@ cred_in() {
 	fi
 }
 
+# d2i_SSL_SESSION_ex is as new as 3.2: a session restored by it carries no old identity either.
+restored_in() {
+	local product=$T/product cred=$T/product/cred
+	mkdir "$product"
+	cp "$RUN" "$LIB" "$BUILD/tests/resume" "$product/"
+	cp -r "$PKI/device" "$cred"
+	server_start tickets --request optional --tls 1.3
+	in_suite "$1"
+	server_use tickets
+	attempt mtls "$product/resume" "$port" connect keep:0 der-ex:0 offer:0 connect \
+		"run:rm -f $cred/*pass*; cp $PKI/device-rsa/* $cred/" keep:0 der-ex:0 offer:0 connect
+	expect_rc 0
+	cut -d ' ' -f 1,3 out >saw
+	printf '%s\n' 'full CN=device' 'resumed CN=device' 'full CN=device-rsa' | cmp -s - saw || fail "saw: $(tr '\n' ';' <saw)"
+}
+
 # A failure is told as a skip that is allowed.
 informational() {
 	local status=0
@@ -125,6 +141,7 @@ informational() {
 for suite in "${suites[@]}"; do
 	[ "$suite" = sid ] && how=informational || how=
 	eval "test_${suite}_product() { $how product_in $suite; }"
+	[[ $suite != [ts]* ]] || eval "test_${suite}_restored() { $how restored_in $suite; }"
 	eval "test_${suite}_mtls_cred() { $how cred_in $suite; }"
 	for client in "${in_suites[@]}"; do
 		eval "test_${suite}_$client() { $how client_in $suite $client; }"

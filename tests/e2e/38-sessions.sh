@@ -62,8 +62,11 @@ in_force() {
 test_session_same_credential() { ways in_force; }
 
 touched() {
+	rm -f log
 	attempt bare resume connect keep:0 "run:$rotate" offer:0 connect keep:1 offer:1 connect
 	saw full:CN=device full:CN=device-rsa resumed:CN=device-rsa
+	[ "$(grep -o 'generation .* subject="[^"]*' log | sed 's/.*"//' | tr '\n' ' ')" = 'CN=device CN=device-rsa ' ] ||
+		fail "the log's generations: $(grep generation log)"
 	for how in write late 'do'; do
 		copy
 		server_use "$way"

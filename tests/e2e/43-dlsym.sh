@@ -97,6 +97,18 @@ test_1_1_1() {
 	by_handle "$old"
 }
 
+# A name that dlsym takes for none of ours would be a way past us.
+test_every_hook() {
+	local names
+	mapfile -t names < <(sed -n 's/^MTLS_HOOK_OPENSSL([^,]*, *\([a-zA-Z0-9_]*\),.*/\1/p' "$TOP/shim/hooks.def")
+	[ ${#names[@]} -ge 10 ] || fail "shim/hooks.def has another form"
+	attempt plain probe whose "$libssl" "${names[@]}"
+	expect_rc 0
+	sed 's/ libssl.*/ libmtls-run.so/' out >ours
+	attempt bare probe whose "$libssl" "${names[@]}"
+	cmp -s out ours || fail "$(diff out ours | grep '^<' | tr '\n' ' ')"
+}
+
 # alternating LIBSSL LIBSSL: each connection is made and answered by the library whose handle it was
 alternating() {
 	server_use ask

@@ -10,6 +10,7 @@
  *   dlsym threads FILE PORT       eight threads at once
  *   dlsym odd FILE                what it says to odd names, with every kind of handle
  *   dlsym asks [FILE]             which of a TLS library's functions there are at all; FILE is loaded for everybody
+ *   dlsym whose FILE NAME...      the file that each function comes from which its handle gives
  *   dlsym early FILE PORT         is it right before any constructor has run? And then as handle
  *   dlsym null                    a name that is none
  *
@@ -307,7 +308,8 @@ static void odd(const char *file)
 
 static void asks(const char *file)
 {
-	static const char *const names[] = {"SSL_CTX_new", "SSL_CTX_new_ex", "SSL_set_cert_cb", "gnutls_init"};
+	static const char *const names[] = {"SSL_CTX_new", "SSL_CTX_new_ex",     "SSL_set_cert_cb",
+					    "gnutls_init", "d2i_SSL_SESSION_ex", "PEM_read_SSL_SESSION"};
 	void *all = dlopen(NULL, RTLD_NOW);
 	const struct {
 		const char *name;
@@ -323,6 +325,21 @@ static void asks(const char *file)
 			puts(dlerror() ? "yes" : "no");
 		}
 	printf("malloc=%d\n", dlsym(all, "malloc") == dlsym(RTLD_DEFAULT, "malloc"));
+}
+
+static void whose(const char *file, char *const names[])
+{
+	void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+	Dl_info info;
+
+	if (!handle)
+		die(file);
+	for (int i = 0; names[i]; i++) {
+		void *function = dlsym(handle, names[i]);
+
+		printf("%s %s\n", names[i],
+		       function && dladdr(function, &info) ? strrchr(info.dli_fname, '/') + 1 : "none");
+	}
 }
 
 static void *early_malloc[2];
@@ -375,6 +392,8 @@ int main(int argc, char *argv[])
 		odd(argv[2]);
 	else if (strcmp(how, "asks") == 0 && argc <= 3)
 		asks(argc == 3 ? argv[2] : NULL);
+	else if (strcmp(how, "whose") == 0 && argc > 3)
+		whose(argv[2], argv + 3);
 	else if (strcmp(how, "early") == 0 && argc == 4)
 		early(argv[2], argv[3]);
 	else if (strcmp(how, "null") == 0)

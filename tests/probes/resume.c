@@ -8,10 +8,14 @@
  *   again       the same connection object once more, after SSL_clear; again:late, with SSL_write alone
  *   ask         a question; close: the end
  *   connect     open, ask, close
- *   keep:N      the session of the connection that was last open, under the number N (from 0); keep-new:N: the last
- * that new_session_cb was given offer:N     the next open, or again, offers it der:N pem:N file:N dup:N   that session
- * is replaced by a copy: d2i, PEM from memory, PEM from a file, SSL_SESSION_dup write:N:F read:N:F         to a file,
- * from one own:CERT:KEY               connections have this certificate of the program's own from now on
+ *   keep:N      the session of the connection that was last open, under the number N (from 0);
+ *   keep-new:N  the last that new_session_cb was given
+ *   offer:N     the next open, or again, offers it
+ *   der:N pem:N file:N dup:N   that session is replaced by a copy: d2i, PEM from memory, PEM from a file,
+ *                              SSL_SESSION_dup
+ *   der-ex:N                   the same with d2i_SSL_SESSION_ex, which OpenSSL has since 3.2
+ *   write:N:F read:N:F         to a file, from one
+ *   own:CERT:KEY               connections have this certificate of the program's own from now on
  *   callback:CERT:KEY          the same from a client_cert_cb
  *   run:COMMAND                in a shell, without LD_PRELOAD
  *
@@ -19,6 +23,7 @@
  */
 #include "tests/probes/probe.h"
 
+#include <dlfcn.h>
 #include <openssl/pem.h>
 
 #define SESSIONS 8
@@ -116,14 +121,25 @@ static void again(const char *how)
 	handshake(how);
 }
 
-static SSL_SESSION *through_der(SSL_SESSION *session)
+/* Looked up, since the library that this is built with may have none. */
+static SSL_SESSION *d2i_ex(SSL_SESSION **to, const unsigned char **in, long n)
+{
+	SSL_SESSION *(*d2i)(SSL_SESSION **, const unsigned char **, long, void *, const char *) = NULL;
+
+	*(void **)&d2i = dlsym(RTLD_DEFAULT, "d2i_SSL_SESSION_ex");
+	if (!d2i)
+		die("this libssl has no d2i_SSL_SESSION_ex");
+	return d2i(to, in, n, NULL, NULL);
+}
+
+static SSL_SESSION *through_der(SSL_SESSION *session, SSL_SESSION *(*d2i)(SSL_SESSION **, const unsigned char **, long))
 {
 	unsigned char *der = NULL;
 	const unsigned char *at;
 	int n = i2d_SSL_SESSION(session, &der);
 
 	at = der;
-	session = n > 0 ? d2i_SSL_SESSION(NULL, &at, n) : NULL;
+	session = n > 0 ? d2i(NULL, &at, n) : NULL;
 	OPENSSL_free(der);
 	return session;
 }
@@ -187,7 +203,9 @@ static void on_session(const char *step, int n, const char *more)
 	} else if (strcmp(step, "offer") == 0) {
 		offered = kept[n];
 	} else if (strcmp(step, "der") == 0) {
-		put(n, through_der(kept[n]));
+		put(n, through_der(kept[n], d2i_SSL_SESSION));
+	} else if (strcmp(step, "der-ex") == 0) {
+		put(n, through_der(kept[n], d2i_ex));
 	} else if (strcmp(step, "pem") == 0) {
 		put(n, through_pem(kept[n]));
 	} else if (strcmp(step, "file") == 0) {

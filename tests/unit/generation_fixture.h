@@ -193,13 +193,13 @@ static inline const char *tag(const struct credential *credential)
 	return identity->tag;
 }
 
-/* One request that gets this identity, made for it or there before. */
-static inline void ck_usable(const char *expected, bool fresh)
+/* One request that gets this identity, new to the log or not. */
+static inline void ck_usable(const char *expected, bool news)
 {
 	struct credential c = ask_for(&library);
 
 	ck_assert_str_eq(tag(&c), expected);
-	ck_assert_int_eq(c.fresh, fresh);
+	ck_assert_int_eq(generation_is_news(&c), news);
 	done(&c);
 }
 
@@ -208,7 +208,7 @@ static inline void ck_none_for(const struct generation_parser *by, enum mtls_rea
 	struct credential c = ask_for(by);
 
 	ck_assert_str_eq(mtls_reason_word(c.reason), mtls_reason_word(reason));
-	ck_assert(!c.fresh);
+	ck_assert(!generation_is_news(&c));
 	done(&c);
 }
 

@@ -25,7 +25,7 @@ START_TEST(first_request)
 	a = ask_for(&library);
 	b = ask_for(&library);
 	ck_assert_str_eq(tag(&a), "AAAA0001");
-	ck_assert(a.fresh && !b.fresh);
+	ck_assert(generation_is_news(&a) && !generation_is_news(&b));
 	ck_assert_ptr_eq(a.identity, b.identity);
 	ck_assert_ptr_nonnull(a.reading);
 	done(&a);
@@ -205,7 +205,7 @@ START_TEST(removed_for_all)
 	ck_usable("AAAA0001", true);
 	c = ask_for(&other_library);
 	ck_assert_str_eq(tag(&c), "AAAA0001");
-	ck_assert(c.fresh);
+	ck_assert(generation_is_news(&c));
 	done(&c);
 	ck_assert_int_eq(loaded, 2);
 	write_files("", "");
