@@ -57,3 +57,19 @@ document() {
 	rm -f "$T/why"
 	echo "$name: ${#run[@]} blocks were run"
 }
+
+# stage_api: https://api.internal/, as documents name it: a server of ours that demands a certificate of the test's CA, to which
+# curl is led by a .curlrc in the document's HOME.
+stage_api() {
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T/api.key" -subj /CN=api.internal \
+		-addext subjectAltName=DNS:api.internal 2>/dev/null |
+		openssl x509 -req -CA "$PKI/ca.pem" -CAkey "$PKI/ca.key" -days 2 -copy_extensions copy -out "$T/api.pem" 2>/dev/null
+	server_start api --cert "$T/api.pem" --key "$T/api.key"
+	printf 'connect-to = "api.internal:443:127.0.0.1:%s"\ncacert = "%s"\n' "$port" "$PKI/ca.pem" >"$HOME/.curlrc"
+}
+
+# stage_credential: the usual CN=device in ~/.config/mtls
+stage_credential() {
+	mkdir -p "$HOME/.config"
+	cp -r "$PKI/device" "$HOME/.config/mtls"
+}

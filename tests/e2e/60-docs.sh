@@ -163,3 +163,55 @@ test_a_dead_link_is_noticed() {
 	dead_links a.md >dead
 	[ "$(wc -l <dead)" = 5 ] || fail "$(<dead)"
 }
+
+# --- reason words: core/reason.def is the one table ---------------------------
+
+# reasons: WORD STATE SENTENCE REMEDY between tabs, a line each
+reasons() {
+	"${CC:-cc}" -I"$TOP" -o reasons -x c - <<-'C'
+		#include <stdio.h>
+		int main(void)
+		{
+		#define MTLS_REASON(id, word, state, sentence, remedy) puts(word "\t" #state "\t" sentence "\t" remedy);
+		#include "core/reason.def"
+			return 0;
+		}
+	C
+	./reasons >table
+	[ "$(wc -l <table)" -ge 28 ] || fail "only $(wc -l <table) words"
+}
+
+# paragraph WORD: what stands below its heading
+paragraph() {
+	awk -v heading="### \`$1\`" '/^##/ { inside = $0 == heading; next } inside' "$TOP/docs/TROUBLESHOOTING.md"
+}
+
+test_each_word_has_its_paragraph() {
+	local word state sentence remedy count
+	reasons
+	while IFS=$'\t' read -r word state sentence remedy; do
+		count=$(grep -cxF "### \`$word\`" "$TOP/docs/TROUBLESHOOTING.md") || true
+		[ "$count" = 1 ] || { echo "$word: $count headings"; continue; }
+		paragraph "$word" | grep -qxF "> $sentence${remedy:+; $remedy}" || echo "$word: its line is not: > $sentence${remedy:+; $remedy}"
+		[ "$(paragraph "$word" | grep -v '^>' | wc -w)" -ge 8 ] || echo "$word: nothing but its line"
+	done <table >complaints
+	sed -n 's/^### `\(.*\)`$/\1/p' "$TOP/docs/TROUBLESHOOTING.md" | grep -vxFf <(cut -f1 table) | sed 's/$/: no such word/' >>complaints || true
+	[ ! -s complaints ] || fail "$(<complaints)"
+}
+
+test_settings_table_is_the_words() {
+	reasons
+	awk -F'\t' '{ print "| `" $1 "` | " $3 " | " ($4 == "" ? "–" : $4) " |" }' table >expected
+	sed -n '/^## Reason words/,/^## /p' "$TOP/docs/SETTINGS.md" | grep '^| `' >rows
+	diff expected rows >differences || fail "$(<differences)"
+}
+
+# By a test that runs a program or a command and compares the word, or the sentence that a person sees, with what came.
+test_each_word_is_provoked() {
+	local word state sentence remedy asserted='(reason=|says |keeps |broken |withheld |not_sent |"usable: |\|)'
+	reasons
+	while IFS=$'\t' read -r word state sentence remedy; do
+		grep -qE "$asserted${word}(\\||[ \"';]|\$)|state 0 \"$word: " "$TOP"/tests/e2e/[0-9]*.sh || echo "$word"
+	done <table >untested
+	[ ! -s untested ] || fail "no test provokes: $(<untested)"
+}
