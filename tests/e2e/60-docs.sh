@@ -215,3 +215,11 @@ test_each_word_is_provoked() {
 	done <table >untested
 	[ ! -s untested ] || fail "no test provokes: $(<untested)"
 }
+
+# --- what was recorded ----------------------------------------------------------
+
+test_compatibility_is_up_to_date() {
+	"$TOP/tests/docs/compatibility.sh" "$T/again.md"
+	diff "$TOP/docs/COMPATIBILITY.md" again.md >differences || fail "run tests/docs/compatibility.sh: $(head -n 5 differences)"
+	[ "$(grep -c '^|' again.md)" -ge 40 ] || fail "the tables are missing"
+}
