@@ -35,7 +35,7 @@ free_port() {
 
 # document NAME [check|check-all]: in the test's folder; runs its blocks of `make check`, or all that are ever run
 document() {
-	local name=$1 what=${2:-check} line kind when run=() stage PORT
+	local name=$1 what=${2:-check} line kind when run=() PORT
 	[ -e "$name" ] || name=$TOP/$name
 	blocks "$name"
 	while read -r line kind when; do
@@ -49,13 +49,26 @@ document() {
 	ln -s "$BUILD" room/build
 	PORT=$(free_port)
 	cd room || exit
-	stage=$TOP/tests/docs/stage/$(basename "$name" .md).sh
-	# shellcheck disable=SC1090
-	[ ! -e "$stage" ] || HOME=$T/home . "$stage"
+	HOME=$T/home stage "$1"
 	env -i HOME="$T/home" PATH="$BUILD:/usr/bin:/bin:/usr/sbin:/sbin" LC_ALL=C.UTF-8 TMPDIR="$T" PORT="$PORT" \
 		bash "$TOP/tests/docs/session.sh" "${run[@]}" 3>"$T/why" || fail "$name, $(<"$T/why")"
 	rm -f "$T/why"
 	echo "$name: ${#run[@]} blocks were run"
+}
+
+# stage NAME: what the document takes for granted
+stage() {
+	case $1 in
+	README.md | docs/SETTINGS.md | docs/COMPARISON.md)
+		stage_credential
+		stage_api
+		;;
+	docs/TROUBLESHOOTING.md)
+		stage_credential
+		stage_api
+		cp -r "$PKI/device-expired" expired
+		;;
+	esac
 }
 
 # stage_api: https://api.internal/, as documents name it: a server of ours that demands a certificate of the test's CA, to which
