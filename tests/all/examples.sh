@@ -1,0 +1,81 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The examples that need real servers or big tools, as their READMEs tell people to run them. packaging/servers.sh has those
+# from Debian's packages; the small ones are in tests/e2e/27-examples.sh.
+
+# shellcheck source=tests/e2e/examples.sh
+. tests/e2e/examples.sh
+
+deadline=120
+
+setup() {
+	fetch mosquitto libmosquitto
+}
+
+# unpacked NAME...: their libraries and headers are found as if they were installed. Before `example`
+unpacked() {
+	local name
+	for name; do
+		have "$name"
+		LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+		CPATH=$root/usr/include${CPATH:+:$CPATH}
+	done
+	export LD_LIBRARY_PATH CPATH LIBRARY_PATH=$LD_LIBRARY_PATH
+}
+
+# command_of NAME PATH: the command NAME is this one, run as nobody where we are root. After `example`
+command_of() {
+	mkdir -p "$T/bin"
+	printf '#!/bin/sh\nexec %s "%s" "$@"\n' "${as_user[*]}" "$2" >"$T/bin/$1"
+	chmod 755 "$T/bin/$1"
+	[[ $PATH == "$T/bin:"* ]] || PATH=$T/bin:$PATH
+}
+
+# --- MQTT ---------------------------------------------------------------------------------
+
+# send FOLDER TOPIC: a message as mosquitto's own client sends it
+send() {
+	attempt mtls-run -d "$1" "$root/usr/bin/mosquitto_pub" -h localhost -p "$port" --cafile server.pem -t "$2" -m text -q 1
+}
+
+# issued_by FOLDER NAME TO: a certificate for NAME from the key in FOLDER, which is no CA's
+issued_by() {
+	mkdir "$3"
+	printf '[client]\nextendedKeyUsage = clientAuth\n' >"$3/extensions"
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$2" -keyout "$3/private_key.pem" -out "$3/csr"
+	openssl x509 -req -in "$3/csr" -CA "$1/client_cert.pem" -CAkey "$1/private_key.pem" -CAcreateserial -days 1 \
+		-extfile "$3/extensions" -extensions client -out "$3/client_cert.pem"
+}
+
+test_mqtt() {
+	unpacked libmosquitto mosquitto
+	not_root mosquitto
+	example mqtt
+	command_of mosquitto "$root/usr/sbin/mosquitto"
+	[ "$(wc -l <publisher.c)" -lt 60 ] || fail "the publisher is not under 60 lines"
+	works prepare
+	works device
+	works register
+	printf '\nlog_type all\n' >>broker.conf # what arrives is told as well
+	serve listening
+	fails refused
+	said 'peer did not return a certificate'
+	! server_said device-7 || fail "the broker saw us"
+	works served
+	said "as device-7 (p2, c1, k60, u'device-7')"
+	said "Received PUBLISH from device-7 (d0, q1, r0, m1, 'devices/device-7/messages/events/', ... (19 bytes))"
+	! server_said Denied || fail "not let through"
+	! server_said 'certificate verify failed' || fail "another was turned away"
+	fails impostor
+	said 'certificate verify failed'
+	the_end
+
+	# Who is registered is that device and no other.
+	send credential devices/device-8/messages/events/
+	said "Denied PUBLISH from"
+	issued_by credential device-8 issued
+	send issued devices/device-8/messages/events/
+	[ "$rc" != 0 ] || fail "a registered device issues certificates"
+	! server_said "u'device-8'" || fail "it is taken for another"
+}
