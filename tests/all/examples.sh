@@ -10,7 +10,7 @@
 deadline=120
 
 setup() {
-	fetch mosquitto libmosquitto
+	fetch mosquitto libmosquitto apache
 }
 
 # unpacked NAME...: their libraries and headers are found as if they were installed. Before `example`
@@ -78,4 +78,36 @@ test_mqtt() {
 	send issued devices/device-8/messages/events/
 	[ "$rc" != 0 ] || fail "a registered device issues certificates"
 	! server_said "u'device-8'" || fail "it is taken for another"
+}
+
+# --- git ----------------------------------------------------------------------------------
+
+test_git() {
+	local folder
+	unpacked apache
+	not_root Apache
+	example git
+	command_of apache2 "$root/usr/sbin/apache2"
+	export MODULES=$root/usr/lib/apache2/modules
+	works prepare
+	printf 'LogLevel info\n' >>apache.conf # why somebody is turned away is told as well
+	serve listening
+	fails refused
+	expect_text error.log 'peer did not return a certificate'
+	[ ! -s access.log ] || fail "the server answered: $(cat access.log)"
+	works served
+	grep -q '^device-7 POST /git/demo.git/git-receive-pack 200' access.log || fail "not seen: $(cat access.log)"
+	works who
+	the_end
+
+	# Another's certificate of that name, and one that a registered one has issued.
+	mtls-cred new -d other --cn device-7 >made
+	issued_by credential device-7 issued
+	for folder in other issued; do
+		: >error.log
+		GIT_SSL_CAINFO=$PWD/server.pem attempt mtls-run -d $folder git ls-remote "https://localhost:$port/git/demo.git"
+		[ "$rc" != 0 ] || fail "$folder was let in"
+		expect_text error.log 'Certificate Verification: Error'
+	done
+	[ "$(git -C repositories/demo.git log --format=%s --all)" = 'A first one' ] || fail "it did not arrive"
 }
