@@ -10,7 +10,7 @@
 deadline=120
 
 setup() {
-	fetch mosquitto libmosquitto apache
+	fetch mosquitto libmosquitto apache postgresql
 }
 
 # unpacked NAME...: their libraries and headers are found as if they were installed. Before `example`
@@ -110,4 +110,30 @@ test_git() {
 		expect_text error.log 'Certificate Verification: Error'
 	done
 	[ "$(git -C repositories/demo.git log --format=%s --all)" = 'A first one' ] || fail "it did not arrive"
+}
+
+# --- psql ---------------------------------------------------------------------------------
+
+test_psql() {
+	local program
+	unpacked postgresql
+	not_root PostgreSQL
+	example psql
+	PATH=$(echo "$root"/usr/lib/postgresql/*/bin):$PATH
+	for program in initdb postgres; do
+		command_of $program "$(command -v $program)"
+	done
+	works prepare
+	serve postgres_ready
+	fails refused
+	said 'connection requires a valid client certificate'
+	works served
+	expect_text "$T/out" '/CN=device-7|TLSv1.3'
+	fails another
+	said 'provided user name (admin) and authenticated user name (device-7) do not match'
+	the_end
+}
+
+postgres_ready() {
+	server_said 'ready to accept connections'
 }
