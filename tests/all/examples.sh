@@ -137,3 +137,18 @@ test_psql() {
 postgres_ready() {
 	server_said 'ready to accept connections'
 }
+
+# --- Python -------------------------------------------------------------------------------
+
+test_python_requests() {
+	example python-requests
+	python3 -c 'import requests' 2>/dev/null || skip "python3-requests is not installed"
+	works prepare
+	serve listening
+	fails refused
+	said 'peer did not return a certificate'
+	! server_said device-7 || fail "the server saw us"
+	works served
+	said device-7
+	the_end
+}
