@@ -7,10 +7,11 @@
 # shellcheck source=tests/e2e/examples.sh
 . tests/e2e/examples.sh
 
-deadline=120
+deadline=240 # Go compiles its library first
 
 setup() {
 	fetch mosquitto libmosquitto apache postgresql
+	command -v go >/dev/null || fetch go
 }
 
 # unpacked NAME...: their libraries and headers are found as if they were installed. Before `example`
@@ -150,5 +151,44 @@ test_python_requests() {
 	! server_said device-7 || fail "the server saw us"
 	works served
 	said device-7
+	the_end
+}
+
+# --- Go -----------------------------------------------------------------------------------
+
+# Go builds with what is installed, or in the packages' own folders.
+go_there() {
+	export GOCACHE=$T/cache GOPATH=$T/path GOFLAGS=-trimpath GOTOOLCHAIN=local GOPROXY=off
+	command -v go >/dev/null && return
+	have go
+	GOROOT=$(echo "$root"/usr/lib/go-*)
+	export GOROOT
+	PATH=$PATH:$GOROOT/bin
+}
+
+door_open() {
+	(: <>"/dev/tcp/127.0.0.1/$((port + 1))") 2>/dev/null
+}
+
+test_go() {
+	example go
+	go_there
+	works prepare
+	serve listening
+	fails unreached
+	said 'peer did not return a certificate'
+	step strict
+	expect_rc 125
+	! grep -q '^before:' "$T/err" || fail "it was started"
+	! server_said device-7 || fail "the server saw us"
+	works changed
+	said device-7
+	mv credential elsewhere
+	attempt env SSL_CERT_FILE=server.pem MTLS_DIR=credential ./after "https://localhost:$port/"
+	[ "$rc" != 0 ] || fail "worked without a certificate"
+	expect_text "$T/err" credential/client_cert.pem
+	mv elsewhere credential
+	serve door_open door
+	works through
 	the_end
 }

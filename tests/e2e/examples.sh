@@ -6,10 +6,10 @@
 # after it is what the reader is told to see: each of its lines must have been printed, where … stands for anything and
 # 8443 for the port. Nothing of the README may be left over in the end.
 #
-#   example NAME   the working folder is a copy of examples/NAME; $port (the README's $PORT) is free
+#   example NAME   the working folder is a copy of examples/NAME; $port (the README's $PORT) and the next one are free
 #   step WORD      runs the next block; $rc as with attempt
 #   works WORD, fails WORD
-#   serve READY    the next block, "server", starts one; READY (a command) tells when it serves
+#   serve READY [WORD]   the next block, "server" or WORD, starts one; READY (a command) tells when it serves
 #   said TEXT      the server printed TEXT, or will soon
 #   the_end        no block is left
 
@@ -25,7 +25,7 @@ example() {
 		file { file = ""; next }
 		{ sub(/^```/, ""); sub(/ /, "."); file = sprintf("%s/%02d.%s", to, ++n, $0); printf "" >file }' README.md
 	block=0
-	port_choose
+	until port_choose && ! (: <>"/dev/tcp/127.0.0.1/$((port + 1))") 2>/dev/null; do :; done
 	export PORT=$port PATH=$BUILD:/usr/sbin:/usr/bin:/sbin:/bin
 }
 
@@ -62,9 +62,10 @@ fails() {
 }
 
 serve() {
-	next_block sh.server || fail "block $((block + 1)) of the README is not \"sh server\""
-	sh -eu "$taken" >"$T/server.said" 2>&1 {life}>&-
-	until_true 15 "$1" || fail "the server does not start: $(tail -n 1 "$T/server.said")"
+	local word=${2-server}
+	next_block "sh.$word" || fail "block $((block + 1)) of the README is not \"sh $word\""
+	sh -eu "$taken" </dev/null >"$T/$word.said" 2>&1 {life}>&-
+	until_true 15 "$1" || fail "the $word does not start: $(tail -n 1 "$T/$word.said")"
 }
 
 server_said() {
