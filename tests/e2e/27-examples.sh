@@ -89,3 +89,27 @@ test_systemd_understands_it() {
 	[ -z "$(cat "$T/out" "$T/err")" ] || fail "it says: $(cat "$T/out" "$T/err")"
 	the_end
 }
+
+# --- all of them ----------------------------------------------------------------------------
+
+# An example that the index forgets, or that no test runs.
+test_each_is_listed_and_run() {
+	local folder name
+	for folder in "$TOP"/examples/*/; do
+		name=$(basename "$folder")
+		[ -s "$folder/README.md" ] || fail "$name has no README.md"
+		expect_text "$TOP/examples/README.md" "[$name]($name/README.md)"
+		grep -qx "	example $name" "$TOP"/tests/{e2e/27-,all/}examples.sh || fail "no test runs $name"
+	done
+}
+
+# What the others show is worth nothing where they know of a certificate of their own.
+test_none_has_a_certificate_of_its_own() {
+	local file
+	for file in mqtt/publisher.c legacy-c/client.c python-requests/fetch.py go/before.go systemd/heartbeat.service; do
+		[ -s "$TOP/examples/$file" ] || fail "$file is not there"
+		! grep -iE 'use_certificate|use_PrivateKey|LoadX509|cert=|--cert|--key' "$TOP/examples/$file" || fail "$file has one"
+	done
+	[ "$(wc -l <"$TOP/examples/mqtt/publisher.c")" -lt 60 ] || fail "the publisher is not under 60 lines"
+	grep -q 'mosquitto_tls_set(m, argv\[3\], NULL, NULL, NULL, NULL)' "$TOP/examples/mqtt/publisher.c"
+}
