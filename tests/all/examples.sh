@@ -150,6 +150,7 @@ test_python_requests() {
 	! server_said device-7 || fail "the server saw us"
 	works served
 	said device-7
+	REQUESTS_CA_BUNDLE=server.pem stranger python3 fetch.py "https://localhost:$port/"
 	the_end
 }
 
@@ -182,6 +183,7 @@ test_go() {
 	! server_said device-7 || fail "the server saw us"
 	works changed
 	said device-7
+	SSL_CERT_FILE=server.pem stranger ./after "https://localhost:$port/"
 	mv credential elsewhere
 	attempt env SSL_CERT_FILE=server.pem MTLS_DIR=credential ./after "https://localhost:$port/"
 	[ "$rc" != 0 ] || fail "worked without a certificate"

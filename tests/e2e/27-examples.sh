@@ -17,6 +17,7 @@ legacy_c() {
 	! server_said device-7 || fail "the server saw us"
 	works served
 	said device-7
+	SSL_CERT_FILE=server.pem stranger ./client localhost "$port"
 	the_end
 }
 

@@ -11,6 +11,7 @@
 #   works WORD, fails WORD
 #   serve READY [WORD]   the next block, "server" or WORD, starts one; READY (a command) tells when it serves
 #   said TEXT      the server printed TEXT, or will soon
+#   stranger CMD..   the server refuses another's certificate
 #   the_end        no block is left
 
 # shellcheck source=tests/e2e/real.sh
@@ -74,6 +75,12 @@ server_said() {
 
 said() {
 	until_true 5 server_said "$1" || fail "expected \"$1\" at the server: $(tail -n 3 "$T/server.said")"
+}
+
+stranger() {
+	attempt mtls-run -d "$PKI/device" "$@"
+	[ "$rc" != 0 ] || fail "the server takes any certificate"
+	said 'certificate verify failed'
 }
 
 the_end() {
