@@ -43,8 +43,7 @@ test_legacy_c_openssl_1_1_1() {
 # may read, and nobody write; the environment is none but the unit's, where the last value counts; ${NAME} in the command
 # is replaced. What the unit has in /etc/mtls the test has in $PKI/device.
 unit_start() {
-	local line id folder=$T/credentials environment=()
-	rm -rf "$folder"
+	local line id status=0 folder=$T/credentials environment=()
 	mkdir "$folder"
 	while IFS=: read -r id line; do
 		install -m 400 "$PKI/device/${line#/etc/mtls/}" "$folder/$id"
@@ -52,12 +51,14 @@ unit_start() {
 	chmod 500 "$folder"
 	mapfile -t environment < <(sed -n 's/^Environment=//p' "$@")
 	line=$(sed -n 's/^ExecStart=//p' "$@")
-	env -i PATH=/usr/bin "CREDENTIALS_DIRECTORY=$folder" "${environment[@]}" "${as_user[@]}" sh -c "exec $line"
+	env -i PATH=/usr/bin "CREDENTIALS_DIRECTORY=$folder" "${environment[@]}" sh -c "exec $line" || status=$?
+	chmod 700 "$folder"
+	rm -r "$folder"
+	return $status
 }
 
 # The other file's lines come last, as a drop-in's do.
 test_systemd() {
-	not_root "the service"
 	server_start required --request required
 	example systemd
 	cat >trial.conf <<-CONF

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Other people's servers, for 36-nginx.sh and tests/all/servers.sh: packaging/servers.sh has them from Debian's packages.
-# A file's setup calls `fetch NAME...`; a test then calls `have NAME`, writes the configuration and starts it with
-# `real_start`. A test's servers end with the test.
+# Other people's servers, for 36-nginx.sh, tests/all/servers.sh and the examples: packaging/servers.sh has them from
+# Debian's packages. A file's setup calls `fetch NAME...`; a test then calls `have NAME`, writes the configuration and
+# starts it with `real_start`. A test's servers end with the test.
 #
 #   have NAME                   $root: the packages' usr/ and etc/; $libraries: for LD_LIBRARY_PATH
 #   real_start NAME READY CMD.. CMD listens on 127.0.0.1:$port, which is free; it runs in the background with its libraries, and
