@@ -49,7 +49,7 @@ help:
 #: make deps       installs what building and testing need (apt), or prints the line to run
 #: make demo       the main job on real input, with an embedded server
 #: make check      unit, fuzz-corpus and end-to-end tests; the last line counts them
-#: make check-all  and the long ones: CPython's test_ssl, valgrind, sanitized shim, fuzzing, real servers, other Debian releases
+#: make check-all  and the long ones: CPython's test_ssl, valgrind, sanitized shim, fuzzing, real servers, examples, other Debian releases
 #: make oracles  other projects' own TLS tests without the shim, inert, armed; writes tests/oracles/table.md (long)
 #: make distributions  real clients in Debian 11, 12, 13 and sid (part of check-all; needs root, debootstrap)
 #: make bench      cost of a handshake and of start-up, as ratios
@@ -246,7 +246,7 @@ format:
 	clang-format -i $(SOURCES)
 
 tidy:
-	clang-tidy --quiet $(filter-out firmware/%,$(filter %.c,$(SOURCES))) -- -std=c11 $(CPPFLAGS)
+	clang-tidy --quiet $(filter-out firmware/% examples/mqtt/%,$(filter %.c,$(SOURCES))) -- -std=c11 $(CPPFLAGS)
 
 clean:
 	rm -rf build

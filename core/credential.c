@@ -206,7 +206,7 @@ static enum mtls_reason check_certificates(struct scan *s)
 	return MTLS_USABLE;
 }
 
-static enum mtls_reason take_key(struct scan *s, const struct mtls_pem *pem)
+enum mtls_reason mtls_key_block(const struct mtls_pem *pem, struct mtls_blocks *out, struct mtls_error *error)
 {
 	static const struct {
 		const char *label;
@@ -220,16 +220,16 @@ static enum mtls_reason take_key(struct scan *s, const struct mtls_pem *pem)
 	size_t i;
 
 	if (mtls_bytes_equal(pem->label, mtls_bytes_of("TSS2 PRIVATE KEY")))
-		return fail(s, MTLS_KEY_NEEDS_AGENT, MTLS_KEY, "TSS2 PRIVATE KEY");
+		return mtls_fail(error, MTLS_KEY_NEEDS_AGENT, MTLS_KEY, pem->label);
 	for (i = 0; i < sizeof(FORMS) / sizeof(FORMS[0]); i++) {
 		if (!mtls_bytes_equal(pem->label, mtls_bytes_of(FORMS[i].label)))
 			continue;
-		s->out->key = pem->whole;
-		s->out->key_form = FORMS[i].form;
-		s->out->key_encrypted = FORMS[i].form == MTLS_KEY_PKCS8_ENCRYPTED || is_encrypted(pem->headers);
+		out->key = pem->whole;
+		out->key_form = FORMS[i].form;
+		out->key_encrypted = FORMS[i].form == MTLS_KEY_PKCS8_ENCRYPTED || is_encrypted(pem->headers);
 		return MTLS_USABLE;
 	}
-	return mtls_fail(s->error, MTLS_KEY_UNSUPPORTED, MTLS_KEY, pem->label);
+	return mtls_fail(error, MTLS_KEY_UNSUPPORTED, MTLS_KEY, pem->label);
 }
 
 /* One line with a URI of a token: RFC 7512, or a TPM 2.0 handle. */
@@ -257,7 +257,7 @@ static enum mtls_reason check_key(struct scan *s)
 			continue;
 		if (!pem.well_formed)
 			return damaged(s, MTLS_KEY_MALFORMED, MTLS_KEY, number);
-		return take_key(s, &pem);
+		return mtls_key_block(&pem, s->out, s->error);
 	}
 	/* The URI may hold a PIN: no detail. */
 	if (is_token(text))

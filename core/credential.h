@@ -7,6 +7,7 @@
 #ifndef MTLS_CORE_CREDENTIAL_H
 #define MTLS_CORE_CREDENTIAL_H
 
+#include "core/pem.h"
 #include "core/reason.h"
 
 #define MTLS_FILE_MAX  ((size_t)1 << 20) /* bytes of one file */
@@ -68,6 +69,9 @@ struct mtls_blocks {
  * comes after parsing is left to it: see mtls_blocks_passphrase.
  */
 enum mtls_reason mtls_credential_scan(const struct mtls_files *, struct mtls_blocks *out, struct mtls_error *);
+
+/* A well-formed PEM block whose label ends in "PRIVATE KEY": fills out's key; MTLS_USABLE, or why it is not for us. */
+enum mtls_reason mtls_key_block(const struct mtls_pem *, struct mtls_blocks *out, struct mtls_error *);
 
 /*
  * For a parser that could read the certificates and the key's outer structure:

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# servers.sh NAME: a real server for tests, from this machine's own Debian packages: they and those that they need and the
-# machine lacks are unpacked (dpkg -x), never installed, and no script of theirs runs. The folder that has their usr/ and
-# etc/ is printed; it is cached outside the tree as debian.sh's are. Exit 1 with one line where something fails, 77 where
-# it cannot be had.
+# servers.sh NAME: a real server for tests, or what a test or an example needs beside, from this machine's own Debian packages:
+# they and those that they need and the machine lacks are unpacked (dpkg -x), never installed, and no script of theirs
+# runs. The folder that has their usr/ and etc/ is printed; it is cached outside the tree as debian.sh's are. Exit 1 with
+# one line where something fails, 77 where it cannot be had.
 set -eu
 # shellcheck source=packaging/private.sh
 . "$(dirname "$0")/private.sh"
@@ -18,7 +18,12 @@ packages() {
 		;;
 	openldap) echo slapd ldap-utils ;;
 	mosquitto) echo mosquitto mosquitto-clients ;;
+	libmosquitto) echo libmosquitto1 libmosquitto-dev ;;
+	go) # as with postgresql
+		apt-cache depends golang-go | sed -n 's/^ *Depends: golang-\([0-9.]*\)-go$/golang-\1-go golang-\1-src/p'
+		;;
 	postfix) echo postfix ;;
+	java) apt-cache depends default-jre-headless | sed -n 's/^ *Depends: \(openjdk-[0-9]*-jre-headless\)$/\1/p' ;; # keytool
 	*) return 1 ;;
 	esac
 }
@@ -64,8 +69,8 @@ take() {
 trap clear_away EXIT
 trap 'exit 143' INT TERM
 case "$*" in
-nginx | apache | postgresql | openldap | mosquitto | postfix) ;;
-*) end 64 "usage: servers.sh nginx | apache | postgresql | openldap | mosquitto | postfix" ;;
+nginx | apache | postgresql | openldap | mosquitto | postfix | java | libmosquitto | go) ;;
+*) end 64 "usage: servers.sh nginx | apache | postgresql | openldap | mosquitto | postfix | java | libmosquitto | go" ;;
 esac
 complete=$cache/servers/$1/.complete
 [ ! -e "$complete" ] || runs "$cache/servers/$1" || rm -f "$complete"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A new key and its self-signed client certificate, as RFC 5280 wants an
+ * A new key with its self-signed client certificate or a request for one, as RFC 5280 wants an
  * end-entity certificate for TLS client authentication. Used by mtls-cred new.
  */
 #include "launcher/cred/certificate.h"
@@ -58,31 +58,53 @@ static bool is_dns_name(const char *s)
 	}
 }
 
-static bool add_extension(X509 *x, int nid, const char *value)
+static bool add_extension(STACK_OF(X509_EXTENSION) *list, int nid, const char *value)
 {
-	X509_EXTENSION *extension;
-	X509V3_CTX context;
-	bool ok;
+	X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
 
-	X509V3_set_ctx(&context, x, x, NULL, NULL, 0);
-	extension = X509V3_EXT_conf_nid(NULL, &context, nid, value);
-	ok = extension && X509_add_ext(x, extension, -1);
+	if (extension && sk_X509_EXTENSION_push(list, extension) > 0)
+		return true;
 	X509_EXTENSION_free(extension);
-	return ok;
+	return false;
+}
+
+/* NULL without memory. */
+static STACK_OF(X509_EXTENSION) *make_extensions(const char *cn)
+{
+	STACK_OF(X509_EXTENSION) *list = sk_X509_EXTENSION_new_null();
+	char name[sizeof("DNS:") + 253] = "";
+
+	if (is_dns_name(cn))
+		snprintf(name, sizeof(name), "DNS:%s", cn);
+	if (list && add_extension(list, NID_basic_constraints, "critical,CA:FALSE") &&
+	    add_extension(list, NID_key_usage, "critical,digitalSignature") &&
+	    add_extension(list, NID_ext_key_usage, "clientAuth") &&
+	    (!name[0] || add_extension(list, NID_subject_alt_name, name)))
+		return list;
+	sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free);
+	return NULL;
 }
 
 static bool add_extensions(X509 *x, const char *cn)
 {
-	char name[sizeof("DNS:") + 253];
+	STACK_OF(X509_EXTENSION) *list = make_extensions(cn);
+	bool ok = list;
 
-	if (!add_extension(x, NID_basic_constraints, "critical,CA:FALSE") ||
-	    !add_extension(x, NID_key_usage, "critical,digitalSignature") ||
-	    !add_extension(x, NID_ext_key_usage, "clientAuth"))
-		return false;
-	if (!is_dns_name(cn))
-		return true;
-	snprintf(name, sizeof(name), "DNS:%s", cn);
-	return add_extension(x, NID_subject_alt_name, name);
+	for (int i = 0; ok && i < sk_X509_EXTENSION_num(list); i++)
+		ok = X509_add_ext(x, sk_X509_EXTENSION_value(list, i), -1);
+	sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free);
+	return ok;
+}
+
+static bool set_name(X509_NAME *name, const char *cn)
+{
+	return X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8, (const unsigned char *)cn, -1, -1, 0);
+}
+
+/* Ed25519 has its own hash. */
+static const EVP_MD *hash_for(const struct cred_request *request)
+{
+	return request->type == CRED_ED25519 ? NULL : EVP_sha256();
 }
 
 static bool set_serial(X509 *x)
@@ -97,21 +119,29 @@ static bool set_serial(X509 *x)
 
 X509 *cred_make_certificate(const struct cred_request *request, EVP_PKEY *key)
 {
-	const EVP_MD *hash = request->type == CRED_ED25519 ? NULL : EVP_sha256(); /* Ed25519 has its own */
 	X509 *x = X509_new();
-	X509_NAME *name;
 
-	if (!x || !X509_set_version(x, 2 /* v3 */) || !set_serial(x) || !X509_set_pubkey(x, key) ||
-	    !X509_gmtime_adj(X509_getm_notBefore(x), 0) ||
-	    !X509_time_adj_ex(X509_getm_notAfter(x), request->days, 0, NULL))
-		goto fail;
-	name = X509_get_subject_name(x);
-	if (!X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8, (const unsigned char *)request->cn, -1, -1,
-					0) ||
-	    !X509_set_issuer_name(x, name) || !add_extensions(x, request->cn) || !X509_sign(x, key, hash))
-		goto fail;
-	return x;
-fail:
+	if (x && X509_set_version(x, 2 /* v3 */) && set_serial(x) && X509_set_pubkey(x, key) &&
+	    X509_gmtime_adj(X509_getm_notBefore(x), 0) &&
+	    X509_time_adj_ex(X509_getm_notAfter(x), request->days, 0, NULL) &&
+	    set_name(X509_get_subject_name(x), request->cn) && X509_set_issuer_name(x, X509_get_subject_name(x)) &&
+	    add_extensions(x, request->cn) && X509_sign(x, key, hash_for(request)))
+		return x;
 	X509_free(x);
+	return NULL;
+}
+
+X509_REQ *cred_make_request(const struct cred_request *request, EVP_PKEY *key)
+{
+	STACK_OF(X509_EXTENSION) *list = make_extensions(request->cn);
+	X509_REQ *r = X509_REQ_new();
+	bool ok = list && r && X509_REQ_set_version(r, 0 /* v1 */) && X509_REQ_set_pubkey(r, key) &&
+		  set_name(X509_REQ_get_subject_name(r), request->cn) && X509_REQ_add_extensions(r, list) &&
+		  X509_REQ_sign(r, key, hash_for(request));
+
+	sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free);
+	if (ok)
+		return r;
+	X509_REQ_free(r);
 	return NULL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A new key and its self-signed client certificate, in memory. Nothing of files
+ * A new key with its self-signed client certificate, or the request for one, in memory. Nothing of files
  * or of the credential in force is known here.
  */
 #ifndef MTLS_LAUNCHER_CRED_CERTIFICATE_H
@@ -16,12 +16,13 @@ enum cred_key_type { CRED_EC, CRED_RSA, CRED_ED25519 };
 
 struct cred_request {
 	const char *cn; /* UTF-8 */
-	int days;       /* 1 to CRED_DAYS_MAX, from now */
+	int days;       /* 1 to CRED_DAYS_MAX, from now; not of a request */
 	enum cred_key_type type;
 };
 
 /* NULL: libcrypto's error queue tells why. The caller frees. */
 EVP_PKEY *cred_make_key(enum cred_key_type);
 X509 *cred_make_certificate(const struct cred_request *, EVP_PKEY *);
+X509_REQ *cred_make_request(const struct cred_request *, EVP_PKEY *); /* PKCS#10, RFC 2986 */
 
 #endif

@@ -36,12 +36,15 @@ struct cred_credential {
 };
 
 int cred_new(struct cred *, int argc, char **argv);
+int cred_import(struct cred *, int argc, char **argv);
 int cred_check(struct cred *, int argc, char **argv);
+int cred_remove(struct cred *, int argc, char **argv);
 int cred_path(struct cred *, int argc, char **argv);
 void cred_help(void);
 
 /* Every verb takes these, beside its own; "+": stop at the first operand. */
-#define CRED_SHORT "+:d:"
+#define CRED_SHORT       "+:d:"
+#define CRED_SHORT_FILES ":d:" /* for a verb with operands */
 #define CRED_COMMON_OPTIONS \
 	{"dir", required_argument, NULL, 'd'}, \
 	{ \

@@ -15,8 +15,8 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-	{"new", cred_new}, {"check", cred_check}, {"path", cred_path}, {"import", NULL},
-	{"show", NULL},    {"remove", NULL},      {"probe", NULL},
+	{"new", cred_new},   {"import", cred_import}, {"check", cred_check}, {"remove", cred_remove},
+	{"path", cred_path}, {"show", NULL},          {"probe", NULL},
 };
 
 void cred_help(void)
@@ -28,8 +28,12 @@ void cred_help(void)
 	      "            --cn NAME   its name (default: this host's)\n"
 	      "            --days N    how long it is valid (365)\n"
 	      "            --type T    ec: P-256 (default), rsa: 3072 bits, or ed25519\n"
+	      "            --csr       a request instead, on standard output\n"
 	      "            --force     replace a credential that is there\n"
+	      "  import FILE...  take certificate, key and chain from PEM or PFX files\n"
+	      "            --pass-file FILE, --force\n"
 	      "  check   is it usable? exit 0 yes, 1 with warnings, 2 broken, 3 none\n"
+	      "  remove  no certificate any more; the key is overwritten\n"
 	      "  path    which folder is in force, and why\n"
 	      "\n"
 	      "  -d, --dir DIR   the folder, before or after the verb; without it the one in\n"

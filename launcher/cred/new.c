@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mtls-cred new: a private key and a self-signed certificate in the folder, and
- * what a server's administrator wants to know of them. What is there already stays, unless --force is given: a
- * key that is overwritten is lost for good.
+ * what a server's administrator wants to know of them; or with --csr a request, whose key waits beside the credential
+ * in force. What is there already stays, unless --force is given: a key that is overwritten is lost for good.
  */
 #include "launcher/cred/certificate.h"
-#include "launcher/cred/cred.h"
+#include "launcher/cred/report.h"
 #include "launcher/cred/store.h"
+#include "launcher/cred/target.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <openssl/pem.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct options {
 	struct cred_request request;
 	char host[HOST_NAME_MAX + 1];
-	bool force;
+	bool force, self_signed, csr, days_given;
 };
 
 static int set_days(const struct cred *cred, struct options *o, const char *text)
@@ -31,6 +33,7 @@ static int set_days(const struct cred *cred, struct options *o, const char *text
 	if (errno || end == text || *end || days < 1 || days > CRED_DAYS_MAX)
 		return cred_fail(cred, CRED_USAGE, "--days %s: not a number from 1 to %d", text, CRED_DAYS_MAX);
 	o->request.days = (int)days;
+	o->days_given = true;
 	return CRED_GO_ON;
 }
 
@@ -65,7 +68,7 @@ static int take_options(struct cred *cred, struct options *o, int argc, char **a
 						{"type", required_argument, NULL, 't'},
 						{"force", no_argument, NULL, 'f'},
 						{"self-signed", no_argument, NULL, 's'},
-						{"csr", no_argument, NULL, 'x'},
+						{"csr", no_argument, NULL, 'r'},
 						{"key-uri", required_argument, NULL, 'x'},
 						CRED_COMMON_OPTIONS,
 						{NULL, 0, NULL, 0}};
@@ -80,80 +83,55 @@ static int take_options(struct cred *cred, struct options *o, int argc, char **a
 			status = set_type(cred, o, optarg);
 		else if (option == 'f')
 			o->force = true;
+		else if (option == 's')
+			o->self_signed = true;
+		else if (option == 'r')
+			o->csr = true;
 		else if (option == 'x')
-			status = cred_fail(cred, CRED_FAILED, "--csr and --key-uri: not in this version");
-		else if (option != 's')
+			status = cred_fail(cred, CRED_FAILED, "--key-uri: not in this version");
+		else
 			status = cred_common_option(cred, option, argv);
 	}
+	if (status == CRED_GO_ON && o->csr && (o->self_signed || o->days_given))
+		status = cred_fail(cred, CRED_USAGE, "--csr: %s",
+				   o->self_signed ? "a request is not self-signed; say one of the two"
+						  : "who signs the request decides on its --days");
 	if (status == CRED_GO_ON)
 		status = set_name(cred, o);
 	return status == CRED_GO_ON ? cred_begin(cred, argc, argv) : status;
 }
 
-/* Makes the folder to write the only place of the environment. */
-static int choose_folder(struct cred *cred)
-{
-	const struct mtls_place *place, *places = cred->env.place;
-	size_t last = cred->env.n_places - 1;
-	struct mtls_mark mark;
-	char *folder;
-
-	/* With an agent the key in the folder would not count, and be overwritten. */
-	free(cred->env.agent);
-	cred->env.agent = NULL;
-	mtls_mark_take(&cred->env, &mark);
-	place = mark.place;
-	if (place && !place->folder)
-		return cred_fail(cred, CRED_FAILED, "MTLS_CERT names single files: say -d FOLDER");
-	if (!place && geteuid() == 0)
-		place = &places[last];
-	else if (!place && last > 0 && strcmp(places[last - 1].why, "CREDENTIALS_DIRECTORY") != 0)
-		place = &places[last - 1];
-	if (!place)
-		return cred_fail(cred, CRED_FAILED, "HOME is not set: say -d FOLDER");
-	folder = strdup(place->folder);
-	if (folder)
-		mtls_environment_folder(&cred->env, folder, place->why);
-	free(folder);
-	if (!folder || cred->env.incomplete)
-		return cred_fail(cred, CRED_FAILED, "out of memory");
-	return CRED_GO_ON;
-}
-
-/* May files be put there? */
+/* May a credential be put there? */
 static int check_vacancy(const struct cred *cred, bool force)
 {
-	const char *folder = cred->env.place[0].folder;
 	struct cred_credential credential;
-	int status = CRED_GO_ON;
-	enum mtls_state state;
+	int status;
 
 	if (!cred_open(cred, &credential))
-		return cred_fail(cred, CRED_FAILED, "%s: %s", folder, strerror(errno));
-	state = mtls_reason_state(credential.reason);
-	if (credential.reading.files.folder_unsafe)
-		status = cred_fail(cred, CRED_FAILED, "%s: everybody may write here; make it yours with chmod go-w",
-				   folder);
-	else if (state == MTLS_STATE_USABLE && !force)
-		status = cred_fail(cred, CRED_FAILED, "%s: has a usable credential (%s); --force replaces it", folder,
-				   credential.identity->subject);
-	else if (state == MTLS_STATE_BROKEN && credential.reason != MTLS_FOLDER_MISSING && !force)
-		status = cred_fail(cred, CRED_FAILED,
-				   "%s: has a credential that is not usable (%s); --force replaces it", folder,
-				   mtls_reason_word(credential.reason));
+		return cred_fail(cred, CRED_FAILED, "%s: %s", cred->env.place[0].folder, strerror(errno));
+	status = cred_may_replace(cred, &credential, force, NULL);
 	cred_close(&credential);
 	return status;
 }
 
-static struct mtls_bytes content(BIO *bio)
+/* May a request's key? Another one may be on its way. */
+static int check_request(const struct cred *cred, bool force)
 {
-	struct mtls_bytes b = {NULL, 0};
-	char *p = NULL;
-	long n = BIO_get_mem_data(bio, &p);
+	char path[PATH_MAX];
+	struct stat st;
 
-	if (n > 0)
-		b = (struct mtls_bytes){(unsigned char *)p, (size_t)n};
-	return b;
+	snprintf(path, sizeof(path), "%s/%s", cred->env.place[0].folder, CRED_REQUEST_KEY);
+	if (!force && lstat(path, &st) == 0)
+		return cred_fail(cred, CRED_FAILED, "%s: the key of a request that is on its way; --force replaces it",
+				 path);
+	return CRED_GO_ON;
+}
+
+static int fail_crypto(const struct cred *cred)
+{
+	const char *why = ERR_reason_error_string(ERR_peek_last_error());
+
+	return cred_fail(cred, CRED_FAILED, "libcrypto cannot make it: %s", why ? why : "no reason given");
 }
 
 /* A memory BIO wipes what it held when it grows and when it is freed. */
@@ -164,15 +142,11 @@ static int make_and_store(const struct cred *cred, const struct cred_request *re
 	X509 *cert = key ? cred_make_certificate(request, key) : NULL;
 	int status = CRED_FAILED;
 
-	if (cert && cert_pem && key_pem && PEM_write_bio_X509(cert_pem, cert) &&
-	    PEM_write_bio_PKCS8PrivateKey(key_pem, key, NULL, NULL, 0, NULL, NULL)) {
-		if (cred_store(cred, cred->env.place[0].folder, content(cert_pem), content(key_pem)))
-			status = CRED_GO_ON;
-	} else {
-		const char *why = ERR_reason_error_string(ERR_peek_last_error());
-
-		cred_fail(cred, CRED_FAILED, "libcrypto cannot make it: %s", why ? why : "no reason given");
-	}
+	if (!cert || !cert_pem || !key_pem || !PEM_write_bio_X509(cert_pem, cert) ||
+	    !PEM_write_bio_PKCS8PrivateKey(key_pem, key, NULL, NULL, 0, NULL, NULL))
+		fail_crypto(cred);
+	else if (cred_store(cred, cred->env.place[0].folder, cred_content(cert_pem), cred_content(key_pem)))
+		status = CRED_GO_ON;
 	X509_free(cert);
 	EVP_PKEY_free(key);
 	BIO_free(key_pem);
@@ -180,34 +154,30 @@ static int make_and_store(const struct cred *cred, const struct cred_request *re
 	return status;
 }
 
-/* Says what a person registers at a server, from the files as the shim will find them. */
-static int report(const struct cred *cred)
+/* The request goes out only after its key is safe. */
+static int make_request(const struct cred *cred, const struct cred_request *request)
 {
-	unsigned char hash[EVP_MAX_MD_SIZE];
-	struct cred_credential credential;
-	char sha1[41] = "", date[16];
-	unsigned int n = 0;
-	X509 *leaf;
+	const char *folder = cred->env.place[0].folder;
+	BIO *pem = BIO_new(BIO_s_mem()), *key_pem = BIO_new(BIO_s_mem());
+	EVP_PKEY *key = cred_make_key(request->type);
+	X509_REQ *r = key ? cred_make_request(request, key) : NULL;
+	int status = CRED_FAILED;
 
-	if (!cred_open(cred, &credential))
-		return cred_fail(cred, CRED_FAILED, "it cannot be read back: %s", strerror(errno));
-	if (credential.reason != MTLS_USABLE) {
-		cred_explain(stderr, &credential.reading, &credential.error);
-		cred_close(&credential);
-		return CRED_FAILED;
+	if (!r || !pem || !key_pem || !PEM_write_bio_X509_REQ(pem, r) ||
+	    !PEM_write_bio_PKCS8PrivateKey(key_pem, key, NULL, NULL, 0, NULL, NULL))
+		fail_crypto(cred);
+	else if (cred_store_file(cred, folder, CRED_REQUEST_KEY, cred_content(key_pem)))
+		status = CRED_DONE;
+	if (status == CRED_DONE) {
+		fwrite(cred_content(pem).p, 1, cred_content(pem).n, stdout);
+		cred_fail(cred, 0, "its key is %s/%s; when the certificate has come: mtls-cred import FILE", folder,
+			  CRED_REQUEST_KEY);
 	}
-	leaf = credential.identity->leaf;
-	X509_digest(leaf, EVP_sha1(), hash, &n);
-	mtls_bytes_hex(hash, n < 20 ? n : 20, sha1);
-	cred_date(X509_get0_notAfter(leaf), date);
-	cred_say(stdout, "subject      %s", credential.identity->subject);
-	cred_say(stdout, "valid until  %s", date);
-	cred_say(stdout, "sha1         %s", sha1);
-	cred_say(stdout, "sha256       %s", credential.identity->sha256);
-	cred_say(stdout, "certificate  %s", cred->env.place[0].file[MTLS_CERT]);
-	cred_say(stdout, "key          %s", cred->env.place[0].file[MTLS_KEY]);
-	cred_close(&credential);
-	return CRED_DONE;
+	X509_REQ_free(r);
+	EVP_PKEY_free(key);
+	BIO_free(key_pem);
+	BIO_free(pem);
+	return status;
 }
 
 int cred_new(struct cred *cred, int argc, char **argv)
@@ -216,10 +186,13 @@ int cred_new(struct cred *cred, int argc, char **argv)
 	int status = take_options(cred, &o, argc, argv);
 
 	if (status == CRED_GO_ON)
-		status = choose_folder(cred);
+		status = cred_target(cred);
 	if (status == CRED_GO_ON)
-		status = check_vacancy(cred, o.force);
-	if (status == CRED_GO_ON)
-		status = make_and_store(cred, &o.request);
-	return status == CRED_GO_ON ? report(cred) : status;
+		status = o.csr ? check_request(cred, o.force) : check_vacancy(cred, o.force);
+	if (status != CRED_GO_ON)
+		return status;
+	if (o.csr)
+		return make_request(cred, &o.request);
+	status = make_and_store(cred, &o.request);
+	return status == CRED_GO_ON ? cred_report(cred) : status;
 }

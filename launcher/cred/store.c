@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Puts a certificate and its key into a folder; see store.h. All names are
- * relative to the folder's descriptor, so that nobody can swap the folder meanwhile.
+ * The order of a change; see store.h. The new generation is written before anything that counts is touched, so that a
+ * full disk is known by then.
  */
 #include "launcher/cred/store.h"
+#include "launcher/cred/generation.h"
+#include "launcher/cred/wipe.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-struct entry {
-	const char *name;
-	char temporary[40]; /* "" until it exists */
-	struct mtls_bytes data;
-};
+#define WAITS   50 /* for another mtls-cred in the same folder: 5 s */
+#define WAIT_NS 100000000L
 
 static bool make_folders(const char *folder)
 {
@@ -36,91 +36,101 @@ static bool make_folders(const char *folder)
 	return ok;
 }
 
-static int open_folder(const char *folder)
+/* Locked until it is closed; -1. */
+static int open_folder(const char *folder, bool make)
 {
+	static const struct timespec wait = {0, WAIT_NS};
 	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd < 0 && errno == ENOENT && make_folders(folder))
+	if (fd < 0 && errno == ENOENT && make && make_folders(folder))
 		fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0; i++) {
+		if (errno == EINTR || (errno == EWOULDBLOCK && i < WAITS)) {
+			nanosleep(&wait, NULL);
+			continue;
+		}
+		close(fd);
+		fd = -1;
+	}
 	return fd;
 }
 
-/* rename(2) would fail on a folder only after the other file was replaced. */
-static bool replaceable(int dir, const char *name)
+static bool complain(const struct cred *cred, const char *folder, const char *name)
 {
-	struct stat st;
+	int error = errno;
 
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return errno == ENOENT;
-	errno = S_ISDIR(st.st_mode) ? EISDIR : 0;
-	return !errno;
+	if (error == EWOULDBLOCK)
+		cred_fail(cred, CRED_FAILED, "%s: another mtls-cred is at work there; try again", folder);
+	else
+		cred_fail(cred, CRED_FAILED, "%s%s%s: %s", folder, name ? "/" : "", name ? name : "", strerror(error));
+	return false;
 }
 
-static bool write_all(int fd, struct mtls_bytes data)
+static bool change(struct generations *g, struct mtls_bytes cert, struct mtls_bytes key)
 {
-	while (data.n) {
-		ssize_t done = write(fd, data.p, data.n);
+	char id[GENERATION_NAME];
+	int error;
 
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return false;
-		data.p += done;
-		data.n -= (size_t)done;
-	}
-	return true;
-}
-
-static bool write_temporary(int dir, struct entry *e)
-{
-	unsigned char random[4];
-	char name[sizeof(e->temporary)];
-	bool ok;
-	int fd;
-
-	if (!replaceable(dir, e->name))
-		return false;
-	errno = EIO;
-	if (RAND_bytes(random, sizeof(random)) != 1)
-		return false;
-	snprintf(name, sizeof(name), ".%s.%02x%02x%02x%02x", e->name, random[0], random[1], random[2], random[3]);
-	fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return false;
-	memcpy(e->temporary, name, sizeof(name));
-	ok = fchmod(fd, 0600) == 0 && write_all(fd, e->data) && fsync(fd) == 0;
-	return close(fd) == 0 && ok;
-}
-
-static bool put_in_place(int dir, struct entry *e)
-{
-	if (renameat(dir, e->temporary, dir, e->name) != 0)
-		return false;
-	e->temporary[0] = '\0';
-	return true;
+	if (generations_sweep(g) && generations_write(g, cert, key, id) && generations_adopt(g) &&
+	    generations_switch(g, id))
+		return true;
+	error = errno;
+	if (g->all >= 0)
+		generations_sweep(g); /* of what was begun */
+	errno = error;
+	return false;
 }
 
 bool cred_store(const struct cred *cred, const char *folder, struct mtls_bytes cert, struct mtls_bytes key)
 {
-	struct entry entry[] = {{mtls_part_file(MTLS_CERT), "", cert}, {mtls_part_file(MTLS_KEY), "", key}};
-	const size_t n = sizeof(entry) / sizeof(entry[0]);
-	bool (*const steps[])(int, struct entry *) = {write_temporary, put_in_place};
-	int dir = open_folder(folder);
-	bool ok = dir >= 0;
+	int dir = open_folder(folder, true);
+	struct generations g;
+	const char *at;
+	bool ok;
+
+	if (dir < 0)
+		return complain(cred, folder, NULL);
+	ok = generations_open(&g, dir) && change(&g, cert, key);
+	at = g.at;
+	if (!ok)
+		complain(cred, folder, at);
+	if (ok && !generations_sweep(&g))
+		ok = !cred_fail(cred, CRED_FAILED,
+				"%s: it is done, but the old key could not be overwritten (%s); run it again", folder,
+				strerror(errno));
+	generations_close(&g);
+	close(dir);
+	return ok;
+}
+
+/* --- other files -------------------------------------------------------------------- */
+
+bool cred_store_file(const struct cred *cred, const char *folder, const char *name, struct mtls_bytes data)
+{
+	int dir = open_folder(folder, true);
+	char temporary[64];
+	bool ok;
+
+	if (dir < 0)
+		return complain(cred, folder, NULL);
+	snprintf(temporary, sizeof(temporary), ".%s.new", name);
+	ok = cred_wipe(dir, temporary) && generations_put(dir, temporary, data) &&
+	     renameat(dir, temporary, dir, name) == 0 && fsync(dir) == 0;
+	if (!ok) {
+		complain(cred, folder, name);
+		cred_wipe(dir, temporary);
+	}
+	close(dir);
+	return ok;
+}
+
+bool cred_wipe_file(const struct cred *cred, const char *folder, const char *name)
+{
+	int dir = open_folder(folder, false);
+	bool ok = dir >= 0 && cred_wipe(dir, name);
 
 	if (!ok)
-		cred_fail(cred, CRED_FAILED, "%s: %s", folder, strerror(errno));
-	for (size_t step = 0; ok && step < 2; step++)
-		for (size_t i = 0; ok && i < n; i++) {
-			ok = steps[step](dir, &entry[i]);
-			if (!ok)
-				cred_fail(cred, CRED_FAILED, "%s/%s: %s", folder, entry[i].name, strerror(errno));
-		}
-	if (ok && fsync(dir) != 0)
-		ok = !cred_fail(cred, CRED_FAILED, "%s: %s", folder, strerror(errno));
-	for (size_t i = 0; i < n; i++)
-		if (entry[i].temporary[0])
-			unlinkat(dir, entry[i].temporary, 0);
+		complain(cred, folder, name);
 	if (dir >= 0)
 		close(dir);
 	return ok;

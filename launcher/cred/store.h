@@ -1,19 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Puts a certificate and its key into a folder, durably and so that nobody else
- * can read the key at any moment. Whether they may replace what is there is the caller's question.
+ * Puts a credential into a folder, durably, and so that at any moment, also of a kill or a power cut, the folder has
+ * the old one or the new one and nobody else can read a key. Whether it may be replaced is the caller's question.
+ *
+ *   client_cert.pem -> .current/client_cert.pem     private_key.pem -> .current/private_key.pem
+ *   .current -> .generations/ID                     one rename of this link is the change
+ *   .generations/ID/                                the files themselves, 0600
+ *
+ * Files that were put there by other means are taken over first, as a generation of their own, by links: their bytes
+ * are not copied. The last step overwrites the generation of before and deletes it; what a kill has left of that is
+ * done by the next call. No link in the folder is followed. Thread: one call at a time; other processes wait for the
+ * folder.
  */
 #ifndef MTLS_LAUNCHER_CRED_STORE_H
 #define MTLS_LAUNCHER_CRED_STORE_H
 
 #include "launcher/cred/cred.h"
 
+#define CRED_REQUEST_KEY "request_key.pem" /* the key of a request that is on its way: no part of the credential */
+
 /*
- * Makes the folder (0700, with its parents) where it is missing. Both files are written under other names and then
- * renamed: first the certificate, then the key, so that what cannot be had again is replaced last. false: one line has
- * been said, and nothing was replaced but, if the second rename failed, the certificate. No link in the folder is
- * followed.
+ * Makes the folder (0700, with its parents) where it is missing. Two empty files are what is left of a credential that
+ * was removed. false: one line has been said; the credential is the old one, unless the line says that only its old
+ * key could not be overwritten.
  */
 bool cred_store(const struct cred *, const char *folder, struct mtls_bytes cert, struct mtls_bytes key);
+
+/* One more file (0600) in the folder, at once and durably; makes the folder as above. */
+bool cred_store_file(const struct cred *, const char *folder, const char *name, struct mtls_bytes);
+/* Overwrites it, and deletes it; true where it is not there. */
+bool cred_wipe_file(const struct cred *, const char *folder, const char *name);
 
 #endif

@@ -239,10 +239,7 @@ test_apache_later_in_one_connection() {
 postgresql_start() {
 	local programs
 	have postgresql
-	if [ "$(id -u)" = 0 ]; then
-		as_user=(unshare --user --map-user=65534 --map-group=65534)
-		"${as_user[@]}" true 2>/dev/null || skip "PostgreSQL does not run as root, and there are no user namespaces here"
-	fi
+	not_root PostgreSQL
 	programs=$(echo "$root"/usr/lib/postgresql/*/bin)
 	port_choose
 	packaged "${as_user[@]}" "$programs/initdb" -D "$T/data" -U admin -A reject --no-locale -E UTF8 -N >made 2>&1 ||

@@ -1,13 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Other people's servers, for 36-nginx.sh and tests/all/servers.sh: packaging/servers.sh has them from Debian's packages.
-# A file's setup calls `fetch NAME...`; a test then calls `have NAME`, writes the configuration and starts it with
-# `real_start`. A test's servers end with the test.
+# Other people's servers, for 36-nginx.sh, tests/all/servers.sh and the examples: packaging/servers.sh has them from
+# Debian's packages. A file's setup calls `fetch NAME...`; a test then calls `have NAME`, writes the configuration and
+# starts it with `real_start`. A test's servers end with the test.
 #
 #   have NAME                   $root: the packages' usr/ and etc/; $libraries: for LD_LIBRARY_PATH
 #   real_start NAME READY CMD.. CMD listens on 127.0.0.1:$port, which is free; it runs in the background with its libraries, and
 #                               READY (a command) tells when it serves; what it prints is in NAME.said
+#   not_root NAME               $as_user, for what does not run as root
 #   served TEXT CMD...          works, and prints TEXT
 #   turned_away TEXT CMD...     does not work, and says TEXT
 #   decided WORD [KEY=VALUE..]  our last decision in this test, and there was one
@@ -54,7 +55,14 @@ listening() {
 	(: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null
 }
 
-as_user=() # goes before a server that root may not run
+as_user=() # goes before what root may not run, or should not
+
+# Where we are root: nobody, to whom what is ours belongs all the same.
+not_root() {
+	[ "$(id -u)" = 0 ] || return 0
+	as_user=(unshare --user --map-user=65534 --map-group=65534)
+	"${as_user[@]}" true 2>/dev/null || skip "$1 does not run as root, and there are no user namespaces here"
+}
 
 # The server ends with the test's shell, even where that is killed: it asks the kernel for it itself.
 real_start() {

@@ -52,7 +52,7 @@ fuzz-firmware: $(FW_FUZZ:%=$(B)/fuzz/%) $(FW_FUZZ_SEEDS)
 $(FW_FUZZ:%=fuzz-%): fuzz-%: $(B)/fuzz/% $(FW_FUZZ_SEEDS)
 	$(Q)mkdir -p $(B)/fuzz/found/$*
 	$(Q)$(B)/fuzz/$* -max_total_time=$(FUZZ_SECONDS) -max_len=16000 -artifact_prefix=$(B)/fuzz/found/ -print_final_stats=0 \
-		-verbosity=0 $(B)/fuzz/found/$* $(B)/fuzz/seeds/$* tests/fuzz/corpus/$*
+		-verbosity=0 $(B)/fuzz/found/$* $(B)/fuzz/seeds/$* $(wildcard tests/fuzz/corpus/$*)
 
 -include $(shell find $(B)/fuzz -name '*.d' 2>/dev/null)
 endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mtls-cred import: a pair and its chain, out of whatever files a CA or a colleague has sent, into the folder. Nothing
+ * of the folder is touched before what is to be there was read as the shim will read it.
+ */
+#include "launcher/cred/pair.h"
+#include "launcher/cred/report.h"
+#include "launcher/cred/store.h"
+#include "launcher/cred/target.h"
+
+#include "host/crypto_linked.h"
+
+#include <errno.h>
+#include <openssl/pem.h>
+#include <openssl/provider.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct import {
+	struct cred *cred;
+	struct cred_input in;
+	struct cred_pair pair;
+	struct cred_credential before; /* what is in the folder now */
+	BIO *cert, *key;               /* what is to be there, as PEM */
+	bool force;
+};
+
+static int take_options(struct import *i, int argc, char **argv)
+{
+	static const struct option options[] = {{"pass-file", required_argument, NULL, 'p'},
+						{"force", no_argument, NULL, 'f'},
+						CRED_COMMON_OPTIONS,
+						{NULL, 0, NULL, 0}};
+	int option, status = CRED_GO_ON;
+
+	while (status == CRED_GO_ON && (option = getopt_long(argc, argv, CRED_SHORT_FILES, options, NULL)) != -1) {
+		if (option == 'p')
+			i->in.secret.file = optarg;
+		else if (option == 'f')
+			i->force = true;
+		else
+			status = cred_common_option(i->cred, option, argv);
+	}
+	if (status == CRED_GO_ON && optind == argc)
+		status = cred_fail(i->cred, CRED_USAGE, "which files? mtls-cred import FILE...");
+	return status == CRED_GO_ON ? cred_begin(i->cred, 0, argv) : status;
+}
+
+/* --- keys that are here already ----------------------------------------------------- */
+
+static char *request_key_path(const struct import *i)
+{
+	char *path;
+
+	return asprintf(&path, "%s/%s", i->cred->env.place[0].folder, CRED_REQUEST_KEY) < 0 ? NULL : path;
+}
+
+/* NULL: there is none that could be read. */
+static EVP_PKEY *request_key(const struct import *i)
+{
+	char *path = request_key_path(i);
+	struct cred_bytes bytes = {0};
+	EVP_PKEY *key = NULL;
+	BIO *bio;
+
+	if (path && !cred_read(path, MTLS_FILE_MAX, &bytes)) {
+		bio = BIO_new_mem_buf(bytes.p, (int)bytes.n);
+		key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)"") : NULL;
+		BIO_free(bio);
+	}
+	cred_bytes_free(&bytes);
+	free(path);
+	return key;
+}
+
+/* For a certificate that came without its key: that of its request, or the one in force. */
+static int add_own_keys(struct import *i)
+{
+	const char *folder = i->cred->env.place[0].folder;
+	EVP_PKEY *key = request_key(i);
+	int status = CRED_GO_ON;
+
+	if (key)
+		status = cred_input_key(i->cred, &i->in, folder, key);
+	if (status == CRED_GO_ON && i->before.identity && EVP_PKEY_up_ref(i->before.identity->key))
+		status = cred_input_key(i->cred, &i->in, folder, i->before.identity->key);
+	i->in.n_own = i->in.n_keys;
+	return status;
+}
+
+static bool drop_request_key(const struct import *i)
+{
+	EVP_PKEY *key = request_key(i);
+	bool same = key && EVP_PKEY_eq(key, i->pair.key) == 1;
+
+	EVP_PKEY_free(key);
+	return !same || cred_wipe_file(i->cred, i->cred->env.place[0].folder, CRED_REQUEST_KEY);
+}
+
+/* --- what is to be there --------------------------------------------------------------- */
+
+static int write_pem(struct import *i)
+{
+	bool ok;
+
+	i->cert = BIO_new(BIO_s_mem());
+	i->key = BIO_new(BIO_s_mem());
+	ok = i->cert && i->key && PEM_write_bio_X509(i->cert, i->pair.leaf) &&
+	     PEM_write_bio_PKCS8PrivateKey(i->key, i->pair.key, NULL, NULL, 0, NULL, NULL);
+	for (int n = 0; ok && n < sk_X509_num(i->pair.chain); n++)
+		ok = PEM_write_bio_X509(i->cert, sk_X509_value(i->pair.chain, n));
+	return ok ? CRED_GO_ON : cred_fail(i->cred, CRED_FAILED, "libcrypto cannot write it as PEM");
+}
+
+/* As the shim will: the same code decides, and the subject is spelled as it spells it. */
+static int judge(struct import *i)
+{
+	struct mtls_files files = {.file[MTLS_CERT].data = cred_content(i->cert),
+				   .file[MTLS_KEY].data = cred_content(i->key),
+				   .file[MTLS_PASS].how = MTLS_FILE_NONE,
+				   .file[MTLS_CONF].how = MTLS_FILE_NONE};
+	struct mtls_identity *identity = NULL;
+	struct mtls_blocks blocks;
+	struct mtls_error error;
+	enum mtls_reason reason = mtls_credential_scan(&files, &blocks, &error);
+	int status;
+
+	if (reason == MTLS_USABLE)
+		reason = mtls_identity_load(&mtls_crypto_linked, &blocks, &identity, &error);
+	if (reason == MTLS_USABLE)
+		status = cred_may_replace(i->cred, &i->before, i->force, identity->subject);
+	else
+		status = cred_fail(i->cred, CRED_FAILED, "%s: %s%s%s%s; %s", i->in.key[0].file,
+				   mtls_reason_sentence(reason), error.detail[0] ? " (" : "", error.detail,
+				   error.detail[0] ? ")" : "", mtls_reason_remedy(reason));
+	mtls_identity_free(&mtls_crypto_linked, identity);
+	return status;
+}
+
+static int read_files(struct import *i, int n, char **files)
+{
+	int status = CRED_GO_ON;
+
+	OSSL_PROVIDER_try_load(NULL, "legacy", 1); /* RC2 and the like; for the life of this process */
+	for (int k = 0; status == CRED_GO_ON && k < n; k++)
+		status = cred_input_file(i->cred, &i->in, files[k]);
+	if (status == CRED_GO_ON && i->in.n_keys == 0)
+		status = add_own_keys(i);
+	return status;
+}
+
+static int carry_out(struct import *i, int n, char **files)
+{
+	const char *folder;
+	int status = cred_target(i->cred);
+
+	if (status != CRED_GO_ON)
+		return status;
+	folder = i->cred->env.place[0].folder;
+	if (!cred_open(i->cred, &i->before))
+		return cred_fail(i->cred, CRED_FAILED, "%s: %s", folder, strerror(errno));
+	status = read_files(i, n, files);
+	if (status == CRED_GO_ON)
+		status = cred_pair_choose(i->cred, &i->in, folder, &i->pair);
+	if (status == CRED_GO_ON)
+		status = write_pem(i);
+	if (status == CRED_GO_ON)
+		status = judge(i);
+	if (status != CRED_GO_ON)
+		return status;
+	if (!cred_store(i->cred, folder, cred_content(i->cert), cred_content(i->key)) || !drop_request_key(i))
+		return CRED_FAILED;
+	cred_pair_note_gap(i->cred, &i->pair);
+	if (i->pair.left_out)
+		cred_fail(i->cred, CRED_DONE, "note: %u certificates that are not of its chain were left out",
+			  i->pair.left_out);
+	return cred_report(i->cred);
+}
+
+int cred_import(struct cred *cred, int argc, char **argv)
+{
+	struct import i = {.cred = cred};
+	int status = take_options(&i, argc, argv), first = optind;
+
+	if (status == CRED_GO_ON)
+		status = carry_out(&i, argc - first, argv + first);
+	BIO_free(i.key);
+	BIO_free(i.cert);
+	cred_pair_free(&i.pair);
+	cred_input_free(&i.in);
+	cred_close(&i.before);
+	return status;
+}
