@@ -35,7 +35,7 @@ free_port() {
 
 # document NAME [check|check-all]: in the test's folder; runs its blocks of `make check`, or all that are ever run
 document() {
-	local name=$1 what=${2:-check} line kind when run=() PORT
+	local name=$1 what=${2:-check} line kind when run=() PORT etc
 	[ -e "$name" ] || name=$TOP/$name
 	blocks "$name"
 	while read -r line kind when; do
@@ -48,18 +48,27 @@ document() {
 	ln -s "$TOP/tests" room/tests
 	ln -s "$BUILD" room/build
 	PORT=$(free_port)
+	etc=$(ls -lAR /etc/mtls 2>&1) || true
 	cd room || exit
 	HOME=$T/home stage "$1"
 	env -i HOME="$T/home" PATH="$BUILD:/usr/bin:/bin:/usr/sbin:/sbin" LC_ALL=C.UTF-8 TMPDIR="$T" PORT="$PORT" \
 		bash "$TOP/tests/docs/session.sh" "${run[@]}" 3>"$T/why" || fail "$name, $(<"$T/why")"
 	rm -f "$T/why"
+	[ "$(ls -lAR /etc/mtls 2>&1)" = "$etc" ] || fail "$name: has changed /etc/mtls"
 	echo "$name: ${#run[@]} blocks were run"
 }
 
 # stage NAME: what the document takes for granted
 stage() {
 	case $1 in
-	README.md | docs/SETTINGS.md | docs/COMPARISON.md)
+	README.md) # as a user has it: for root, who writes to /etc/mtls, there has to be one already; it is a removed one
+		stage_credential
+		openssl pkcs12 -export -in "$PKI/device/client_cert.pem" -inkey "$PKI/device/private_key.pem" \
+			-certfile "$PKI/ca.pem" -passout pass: -out device.pfx
+		truncate -s 0 "$HOME/.config/mtls"/*
+		stage_api
+		;;
+	docs/SETTINGS.md | docs/COMPARISON.md)
 		stage_credential
 		stage_api
 		;;
