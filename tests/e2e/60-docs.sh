@@ -146,10 +146,23 @@ dead_links() {
 
 test_links_lead_somewhere() {
 	local name
-	for name in $(documents); do
+	for name in $(documents) $(cd "$TOP" && ls examples/README.md examples/*/README.md); do
 		dead_links "$TOP/$name" | sed "s|^|$name: |"
 	done >dead
 	[ ! -s dead ] || fail "$(<dead)"
+}
+
+# Whoever shows the picture fetches nothing for it, and it is dark where the page is.
+test_pictures() {
+	local file count=0
+	for file in "$TOP"/docs/*.svg; do
+		python3 -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])' "$file" 2>said || fail "$(basename "$file"): $(tail -n 1 said)"
+		! grep -nE 'href|url\([^#]|@import|@font-face|<image|<script' "$file" || fail "$(basename "$file"): needs more than itself"
+		grep -q 'prefers-color-scheme: dark' "$file" || fail "$(basename "$file"): has no dark colours"
+		grep -q '<title' "$file" || fail "$(basename "$file"): has no title for who cannot see it"
+		count=$((count + 1))
+	done
+	[ $count -gt 0 ]
 }
 
 test_a_dead_link_is_noticed() {
