@@ -37,7 +37,7 @@ struct openssl {
 	struct library is;
 	atomic_int context_index; /* ex_data of an SSL_CTX: struct context; 0: not yet */
 	atomic_int mark_index;    /* ex_data of an X509: this struct, on the certificates that we hand over */
-	atomic_int session_index; /* ex_data of an SSL_SESSION: a resumption */
+	atomic_int session_index; /* ex_data of a server's X509: a resumption */
 	struct chained none;      /* for a program without a cert_cb */
 	struct mtls_crypto crypto;
 	struct {

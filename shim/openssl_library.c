@@ -155,25 +155,15 @@ const struct openssl *openssl_of_method(struct origin from, const SSL_METHOD *me
 
 /* --- what it needs of a libssl that is in use ------------------------------------- */
 
-/* With its place for ours from the beginning: later, when threads may share it, only a pointer is stored. */
-static void session_new(void *session, void *data, CRYPTO_EX_DATA *ex, int index, long number, void *arg)
-{
-	const struct openssl *library = arg;
-
-	(void)session, (void)data, (void)number;
-	library->f.CRYPTO_set_ex_data(ex, index, NULL);
-}
-
 /* Another thread may be there first; then its index counts. 0 is nobody's: OpenSSL keeps it for itself. */
-static bool have_index(const struct openssl *library, atomic_int *index, int class, CRYPTO_EX_new *on_new,
-		       CRYPTO_EX_free *on_free)
+static bool have_index(const struct openssl *library, atomic_int *index, int class, CRYPTO_EX_free *on_free)
 {
 	void *arg = library->is.parser.context;
 	int none = 0, made;
 
 	if (atomic_load(index))
 		return true;
-	made = library->f.CRYPTO_get_ex_new_index(class, 0, arg, on_new, NULL, on_free);
+	made = library->f.CRYPTO_get_ex_new_index(class, 0, arg, NULL, NULL, on_free);
 	if (made > 0)
 		atomic_compare_exchange_strong(index, &none, made);
 	return made > 0;
@@ -183,7 +173,7 @@ bool openssl_start(const struct openssl *library)
 {
 	struct openssl *started = library->is.parser.context;
 
-	return have_index(library, &started->mark_index, CRYPTO_EX_INDEX_X509, NULL, NULL) &&
-	       have_index(library, &started->session_index, CRYPTO_EX_INDEX_SSL_SESSION, session_new, NULL) &&
-	       have_index(library, &started->context_index, CRYPTO_EX_INDEX_SSL_CTX, NULL, context_free);
+	return have_index(library, &started->mark_index, CRYPTO_EX_INDEX_X509, NULL) &&
+	       have_index(library, &started->session_index, CRYPTO_EX_INDEX_X509, NULL) &&
+	       have_index(library, &started->context_index, CRYPTO_EX_INDEX_SSL_CTX, context_free);
 }

@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a connection begins with: the session that it offers to resume, which must not carry an old identity, and
- * whether it offers post-handshake authentication. What a session rests on is its ex_data, which libssl copies to the
- * tickets that come later; it is there only where the server has asked or where the session was restored.
+ * whether it offers post-handshake authentication. What a session rests on is kept with the server's certificate that
+ * it has: each full handshake and each restored session has an X509 of its own for it, and tickets and copies share it.
+ * It is there only where the server has asked or where the session was restored. (ex_data of the session itself would
+ * be copied with it, but then libssl calls the copying functions of all data of the program's that come before ours,
+ * also for what is not set, and not all programs expect that.)
  */
 #include "shim/openssl.h"
 
 #include "shim/saved.h"
 
 #include <errno.h>
+#include <sched.h>
+#include <unistd.h>
+
+#define TURNS 1000
 
 /* The libssl function that a hook of ours is in: it may end in a jump to the next one, whose caller seems to be us. */
 static __thread void *beginning __attribute__((tls_model("initial-exec")));
@@ -21,20 +28,49 @@ static struct origin caller_of(struct origin from)
 	return beginning && library_is_ours(from.caller) ? (struct origin){beginning, NULL} : from;
 }
 
+/* NULL: without one (anonymous, a pre-shared key) no server may ask, RFC 8446 4.3.2 and RFC 5246 7.4.4. */
+static X509 *server_of(const struct openssl *library, const SSL_SESSION *session)
+{
+	return library->f.SSL_SESSION_get0_peer((SSL_SESSION *)(uintptr_t)session); // NOLINT
+}
+
 static resumption rests_on(const struct openssl *library, const SSL_SESSION *session)
 {
 	int index = atomic_load(&library->session_index);
+	X509 *server = index ? server_of(library, session) : NULL;
 
-	return index ? (resumption)library->f.SSL_SESSION_get_ex_data(session, index) : RESUMPTION_NOT_ASKED;
+	return server ? (resumption)library->f.X509_get_ex_data(server, index) : RESUMPTION_NOT_ASKED;
+}
+
+/*
+ * The first word of an X509 needs memory, and two threads whose connections share a session may both be asked: one
+ * after the other. A fork may have left the turn with a thread that is no more.
+ */
+static bool note(const struct openssl *library, X509 *server, int index, resumption now)
+{
+	static atomic_int turn;
+	int self = getpid(), holder = 0;
+	bool noted;
+
+	for (int i = 0; !atomic_compare_exchange_strong(&turn, &holder, self); i++) {
+		if (holder == self && i == TURNS)
+			return false;
+		if (holder == self)
+			holder = 0;
+		sched_yield();
+	}
+	noted = library->f.X509_set_ex_data(server, index, (void *)now) == 1; // NOLINT
+	atomic_store(&turn, 0);
+	return noted;
 }
 
 /* false: it could not be noted. */
 static bool rest_on(const struct openssl *library, SSL_SESSION *session, resumption now)
 {
 	int index = atomic_load(&library->session_index);
+	X509 *server = index ? server_of(library, session) : NULL;
 
-	return index && (rests_on(library, session) == now ||
-			 library->f.SSL_SESSION_set_ex_data(session, index, (void *)now) == 1); // NOLINT
+	return server && (rests_on(library, session) == now || note(library, server, index, now));
 }
 
 resumption openssl_session(const struct openssl *library, SSL *ssl)
@@ -188,7 +224,8 @@ static SSL_SESSION *restored(const struct openssl *library, SSL_SESSION *session
 	if (!library || !session)
 		return session;
 	mtls_errors_keep(&library->crypto);
-	if (!openssl_start(library) || !rest_on(library, session, known(library, session)))
+	if (server_of(library, session) &&
+	    (!openssl_start(library) || !rest_on(library, session, known(library, session))))
 		library->f.SSL_SESSION_set_protocol_version(session, 0); /* of no version it is never offered */
 	mtls_errors_restore(&library->crypto);
 	errno = saved;

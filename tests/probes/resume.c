@@ -35,6 +35,18 @@ static const char *port, *own_cert, *own_key;
 static bool by_callback;
 static int fd = -1;
 
+/* As stunnel has it: for data that were never set it is not called, as long as nobody else sets any behind them. */
+#if OPENSSL_VERSION_NUMBER < 0x30000000
+static int on_copy(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void *data, int i, long n, void *arg)
+#else
+static int on_copy(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **data, int i, long n, void *arg)
+#endif
+{
+	(void)to, (void)from, (void)data, (void)i, (void)n, (void)arg;
+	die("a copy of what is not there");
+	return 0;
+}
+
 static int on_new_session(SSL *of, SSL_SESSION *session)
 {
 	(void)of;
@@ -268,6 +280,7 @@ int main(int argc, char *argv[])
 	if (argc < 3)
 		die("usage: resume PORT STEP...");
 	port = argv[1];
+	SSL_SESSION_get_ex_new_index(0, NULL, NULL, on_copy, NULL);
 	ctx = context_new();
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
 	SSL_CTX_sess_set_new_cb(ctx, on_new_session);
