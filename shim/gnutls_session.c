@@ -140,9 +140,22 @@ void gtls_session_begin(struct gtls_session *session)
 	gtls_session_drop(session);
 }
 
+/* What GnuTLS would have said to data that it does not get: to garbage, to a ticket that is too old. */
+static int judged(const struct gtls *library, const void *data, size_t n)
+{
+	gnutls_session_t nobody;
+	int ret;
+
+	if (library->f.gnutls_init(&nobody, GNUTLS_CLIENT) < 0)
+		return 0;
+	ret = library->f.gnutls_session_set_data(nobody, data, n);
+	library->f.gnutls_deinit(nobody);
+	return ret;
+}
+
 /*
- * Data that we know are good, because GnuTLS made them in this process; that it may refuse them as too old is found out
- * at the handshake then. Early data needs them in GnuTLS at once, and so do data that we do not know.
+ * Data that rest on a request are good, because GnuTLS made them in this process; that it may refuse them as too old is
+ * found out at the handshake then. Early data needs them in GnuTLS at once. All others are the program's affair.
  */
 int hook_gnutls_session_set_data(struct origin from, gnutls_session_t object, const void *data, size_t n)
 {
@@ -160,11 +173,13 @@ int hook_gnutls_session_set_data(struct origin from, gnutls_session_t object, co
 		rests = saved_find(&key);
 		gtls_session_drop(session);
 		session->held_rests = rests;
-		if (rests != RESUMPTION_UNKNOWN && !session->early && hold(session, data, n))
+		if (rests != RESUMPTION_NOT_ASKED && rests != RESUMPTION_UNKNOWN && !session->early &&
+		    hold(session, data, n))
 			return 0;
 		if (!allowed(session, rests)) {
+			ret = judged(library, data, n);
 			errno = saved;
-			return 0;
+			return ret;
 		}
 		errno = saved;
 	}
