@@ -16,7 +16,7 @@ struct verb {
 
 static const struct verb verbs[] = {
 	{"new", cred_new}, {"check", cred_check}, {"path", cred_path}, {"import", NULL},
-	{"show", NULL},    {"remove", NULL},      {"probe", NULL},
+	{"show", NULL},    {"remove", NULL},      {"probe", cred_probe},
 };
 
 void cred_help(void)
@@ -80,7 +80,7 @@ static int run(struct cred *cred, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct cred cred = {0};
+	struct cred cred = {.failed = CRED_FAILED};
 	int status;
 
 	signal(SIGXFSZ, SIG_IGN); /* write(2) says it, and the temporary file goes */
@@ -88,6 +88,6 @@ int main(int argc, char **argv)
 	mtls_environment_free(&cred.env);
 	errno = 0;
 	if (fflush(stdout) != 0 || ferror(stdout))
-		return cred_fail(&cred, CRED_FAILED, "standard output: %s", strerror(errno));
+		return cred_fail(&cred, cred.failed, "standard output: %s", strerror(errno));
 	return status;
 }
