@@ -15,7 +15,7 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-	{"new", cred_new}, {"check", cred_check}, {"path", cred_path}, {"import", NULL},
+	{"new", cred_new}, {"check", cred_check}, {"path", cred_path},   {"import", NULL},
 	{"show", NULL},    {"remove", NULL},      {"probe", cred_probe},
 };
 
@@ -31,6 +31,9 @@ void cred_help(void)
 	      "            --force     replace a credential that is there\n"
 	      "  check   is it usable? exit 0 yes, 1 with warnings, 2 broken, 3 none\n"
 	      "  path    which folder is in force, and why\n"
+	      "  probe HOST[:PORT] [--starttls smtp|imap|postgres]\n"
+	      "          whom the server asks for, and what it makes of ours; exit 0 accepted,\n"
+	      "          1 would be withheld, 2 refused, 3 it does not ask, 4 no connection\n"
 	      "\n"
 	      "  -d, --dir DIR   the folder, before or after the verb; without it the one in\n"
 	      "                  force, else /etc/mtls for root, ~/.config/mtls for others\n"

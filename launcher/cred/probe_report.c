@@ -205,21 +205,29 @@ static void decision(const struct probe *probe, const struct probe_request *requ
 
 /* --- the result ----------------------------------------------------------------------------- */
 
-/* How we know; text is PROBE_WHY bytes. */
-static void evidence(const struct probe_result *result, char *text)
+/* How the connection went on; text is PROBE_WHY bytes. */
+static void happened(const struct probe_result *result, char *text)
 {
 	const char *name = probe_alert_name(result->alert);
-	bool spoken = result->end == PROBE_ANSWERED, ended = !result->said;
 
 	if (result->end == PROBE_ALERT)
 		snprintf(text, PROBE_WHY, "alert %s (%u)", name ? name : "unknown", result->alert);
-	else if (spoken && result->answer[0] != '?')
+	else if (result->end == PROBE_ANSWERED && result->answer[0] != '?')
 		snprintf(text, PROBE_WHY, "it answered %s", result->answer);
-	else if (spoken)
-		snprintf(text, PROBE_WHY, "it answered in its own protocol");
-	else if (ended && (result->end == PROBE_CLOSED || result->end == PROBE_RESET))
+	else if (result->end == PROBE_ANSWERED)
+		snprintf(text, PROBE_WHY, "it answered in a protocol of its own");
+	else if (result->end == PROBE_HERE)
+		snprintf(text, PROBE_WHY, "%s", result->why);
+	else if (result->end == PROBE_QUIET)
+		snprintf(text, PROBE_WHY, "it finished the handshake");
+	else
 		snprintf(text, PROBE_WHY, "it %s the connection", result->end == PROBE_RESET ? "reset" : "closed");
-	else if (result->version != TLS1_3_VERSION)
+}
+
+/* Why silence, or an end after words that the server need not understand, is no refusal. */
+static void finished(const struct probe_result *result, char *text)
+{
+	if (result->version != TLS1_3_VERSION)
 		snprintf(text, PROBE_WHY, "it finished the handshake");
 	else if (result->ticket)
 		snprintf(text, PROBE_WHY, "it sent a session ticket");
@@ -230,13 +238,13 @@ static void evidence(const struct probe_result *result, char *text)
 
 static void verdict(const struct probe *probe, const struct probe_result *result)
 {
-	bool no = refuses(probe, result);
+	bool no = refuses(probe, result), cannot = probe->credential->reading.policy.pha == MTLS_PHA_OFF;
 	char how[PROBE_WHY];
 
-	evidence(result, how);
-	/* What the evidence leaves out where it is for an acceptance. */
-	if (no && result->said && (result->end == PROBE_CLOSED || result->end == PROBE_RESET))
-		snprintf(how, sizeof(how), "it %s the connection", result->end == PROBE_RESET ? "reset" : "closed");
+	if (no || !result->request.asked || result->end == PROBE_ANSWERED || result->end == PROBE_HERE)
+		happened(result, how);
+	else
+		finished(result, how);
 	switch (probe_judge(probe, result)) {
 	case PROBE_ACCEPTED:
 		line("  result", "accepted: %s", how);
@@ -248,10 +256,12 @@ static void verdict(const struct probe *probe, const struct probe_result *result
 		line("  result", "%s without it: %s", no ? "the server does not go on" : "the server goes on", how);
 		break;
 	case PROBE_NOT_ASKED:
-		line("  result", "the server does not ask: %s", how);
+		line("  result", "the server does not ask: %s%s", how,
+		     cannot && result->version == TLS1_3_VERSION ? "; after the request it cannot: MTLS_PHA is off"
+								 : "");
 		break;
 	case PROBE_NO_CONNECTION:
-		line("  result", "%s", result->why);
+		line("  result", "%s", how);
 		break;
 	}
 }

@@ -112,6 +112,9 @@ static bool is_tls(struct session *s)
 	const char *advice = "";
 	ssize_t n = recv(s->wire.fd, text, sizeof(text), MSG_PEEK);
 
+	if (n < 0 && errno != EAGAIN)
+		return ends(s, PROBE_RESET); /* libssl would not see it any more */
+	s->looked = n > 0;
 	if (n <= 0 || text[0] == SSL3_RT_HANDSHAKE || text[0] == SSL3_RT_ALERT)
 		return true;
 	copy_line(line, text, (size_t)n);
@@ -148,8 +151,24 @@ static void say_why(struct session *s)
 	result->version = 0;
 }
 
+/*
+ * Until the first bytes were looked at, libssl reads from an empty BIO: it would take them before we see them. They are
+ * TLS: from now on it reads the socket, which it writes already.
+ */
+static bool let_it_read(struct session *s)
+{
+	BIO *socket = SSL_get_wbio(s->ssl);
+
+	if (!is_tls(s))
+		return false;
+	BIO_up_ref(socket);
+	SSL_set0_rbio(s->ssl, socket);
+	return true;
+}
+
 static bool shake_hands(struct session *s)
 {
+	bool reading = false;
 	int ret;
 
 	for (;;) {
@@ -162,9 +181,9 @@ static bool shake_hands(struct session *s)
 		}
 		if (!go_on(s, ret, s->wire.deadline))
 			break;
-		if (!s->looked && !is_tls(s))
+		if (!reading && !let_it_read(s))
 			break;
-		s->looked = true;
+		reading = true;
 	}
 	/* After its request, an end is the server's answer to ours, and a verdict. */
 	if (!s->result->request.asked || s->result->end == PROBE_QUIET || s->result->end == PROBE_HERE)
@@ -200,7 +219,7 @@ static void hear(struct session *s, int64_t until, bool settle)
 			until = earlier(until, probe_now() + SETTLE_MS);
 		}
 	} while (ret > 0 || go_on(s, ret, until));
-	if (n == 0)
+	if (n == 0 || s->result->end == PROBE_ALERT)
 		return;
 	s->result->end = PROBE_ANSWERED;
 	copy_line(s->result->answer, text, n);
@@ -292,11 +311,16 @@ static bool set_up(struct session *s, int max, bool alpn)
 	const struct probe_target *target = &s->probe->target;
 	char address[PROBE_HOST_MAX];
 	SSL_CTX *ctx = context(s, max);
+	BIO *nothing = BIO_new(BIO_s_mem()), *socket = BIO_new_socket(s->wire.fd, BIO_NOCLOSE);
 
 	s->ssl = ctx ? SSL_new(ctx) : NULL;
 	SSL_CTX_free(ctx);
-	if (!s->ssl || !SSL_set_fd(s->ssl, s->wire.fd))
+	if (!s->ssl || !nothing || !socket) {
+		BIO_free(nothing);
+		BIO_free(socket);
 		return false;
+	}
+	SSL_set_bio(s->ssl, nothing, socket);
 	SSL_set_msg_callback_arg(s->ssl, s->result);
 	if (alpn && target->kind == PROBE_PLAIN && SSL_set_alpn_protos(s->ssl, http, sizeof(http) - 1) != 0)
 		return false;
