@@ -111,7 +111,7 @@ static int read_options(struct cred *cred, int argc, char **argv, struct probe_t
 
 	while (status == CRED_GO_ON && (option = getopt_long(argc, argv, "-:d:", options, NULL)) != -1) {
 		if (option == 's') {
-			kind = find_kind(optarg);
+			kind = optarg ? find_kind(optarg) : NULL;
 			if (!kind)
 				return cred_fail(cred, CRED_USAGE, "--starttls %s: not one of smtp, imap, postgres",
 						 optarg);

@@ -99,7 +99,9 @@ static void copy_line(char out[PROBE_ANSWER], const char *text, size_t n)
 	size_t length = 0;
 
 	while (length < n && length < PROBE_ANSWER - 1 && text[length] != '\n' && text[length] != '\r') {
-		out[length] = text[length] < ' ' || text[length] > '~' ? '?' : text[length];
+		out[length] = text[length];
+		if (text[length] < ' ' || text[length] > '~')
+			out[length] = '?';
 		length++;
 	}
 	out[length] = '\0';
@@ -249,7 +251,7 @@ static void words(const struct session *s, char text[PROBE_HOST_MAX + 160])
 	else if (target->kind == PROBE_SMTP && asked)
 		probe_smtp_hello(&s->wire, text);
 	else if (target->kind == PROBE_IMAP && asked)
-		strcpy(text, "a2 NOOP\r\n");
+		snprintf(text, PROBE_HOST_MAX + 160, "a2 NOOP\r\n");
 }
 
 /* A write that fails is not the verdict: that may wait to be read. */

@@ -1,17 +1,16 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# mtls-cred probe: against each kind of server the sentence, the exit status, and what the server saw. Apache and
-# mosquitto are in tests/all/servers.sh; tests/helpers/odd_server.py is what no real server would be at will.
+# mtls-cred probe: against each kind of server the sentence, the exit status, and what the server saw. nginx is in
+# 36-nginx.sh, Apache, PostgreSQL, mosquitto and Postfix are in tests/all/servers.sh; tests/helpers/odd_server.py is what
+# no real server would be at will.
 
 # shellcheck source=tests/e2e/real.sh
 . tests/e2e/real.sh
+# shellcheck source=tests/e2e/probe.sh
+. tests/e2e/probe.sh
 
 parallel=4
-
-setup() {
-	fetch nginx
-}
 
 odds=0
 
@@ -23,37 +22,6 @@ odd() {
 	read -rt 20 -u "$fd" port || fail "odd_server.py does not start: $(tail -n 1 "$seen")"
 	exec {fd}<&-
 }
-
-# probe STATUS ARG...: what it prints is in out; nothing is on standard error
-probe() {
-	attempt env "SSL_CERT_FILE=$PKI/ca.pem" "$CRED" probe -d "$cred" "${@:2}"
-	expect_rc "$1"
-	[ ! -s err ] || fail "said: $(<err)"
-}
-
-# no STATUS SENTENCE ARG...: one line on standard error, whole, and nothing else
-no() {
-	attempt env "SSL_CERT_FILE=$PKI/ca.pem" "$CRED" probe -d "$cred" "${@:3}"
-	expect_rc "$1"
-	[ "$(<err)" = "mtls-cred probe: $2" ] || fail "expected \"$2\": $(<err)"
-	[ ! -s out ] || fail "and printed $(<out)"
-}
-
-# part 1.2|1.3: what out has of it
-part() { sed -n "/^TLS $1/,/^TLS 1.2/p" out | sed '2,$ { /^TLS/d }'; }
-
-# says VERSION LABEL TEXT...: these lines, whole, follow each other
-says() {
-	local expected
-	expected=$(printf '  %-10s %s' "$2" "$3"; [ $# = 3 ] || printf '\n             %s' "${@:4}")
-	[[ $'\n'$(part "$1")$'\n' == *$'\n'"$expected"$'\n'* ]] || fail "TLS $1: expected \"$expected\": $(cat out)"
-}
-
-# both LABEL TEXT: in both versions
-both() { says 1.3 "$@"; says 1.2 "$@"; }
-
-# silent VERSION LABEL: there is no such line
-silent() { [[ $(part "$1") != *$'\n'"  $2 "* ]] || fail "TLS $1 has $2: $(<out)"; }
 
 # both_seen KEY=VALUE...: our server saw two more connections, one of each version, in whatever order it tells that
 both_seen() {
@@ -68,9 +36,6 @@ both_seen() {
 
 # saw TLS SUBJECT LINE: odd_server.py did
 saw() { until_true 5 grep -qxE "seen mode=\"[a-z-]+\" tls=\"$1\" subject=\"$2\" line=\"$3\".*" "$seen" || fail "not $*: $(<"$seen")"; }
-
-without='the server does not go on without it:'
-not_asked='the server does not ask:'
 
 test_usage() {
 	local value
@@ -414,7 +379,7 @@ test_no_answer_in_the_midst() { odd stalls; never 'connected, but the TLS handsh
 test_no_answer_to_starttls() { odd half; never 'no STARTTLS: the server does not answer in time' --starttls smtp; }
 
 test_ipv6() {
-	[ -e /proc/net/if_inet6 ] && grep -q ' lo$' /proc/net/if_inet6 || skip "no IPv6 here"
+	grep -qs ' lo$' /proc/net/if_inet6 || skip "no IPv6 here"
 	server_start six --ipv6
 	probe 0 "[::1]:$port"
 	grep -qx "server       \[::1\]:$port at ::1" out || fail "$(<out)"
@@ -452,71 +417,4 @@ test_many_issuers() {
 	[ "$(part 1.3 | grep -c 'O=A\\, \\"B\\"')" = 24 ] || fail "$(<out)"
 	part 1.3 | grep -qx '             and 6 more' || fail "$(<out)"
 	both 'our issuer' 'not among them'
-}
-
-# --- nginx: lets everybody through the handshake, and refuses in HTTP ----------------------
-
-# nginx_start on|optional|off
-nginx_start() {
-	have nginx
-	port_choose
-	cat >nginx.conf <<-CONF
-		daemon off;
-		pid $T/nginx.pid;
-		error_log $T/error.log info;
-		events { worker_connections 64; }
-		http {
-			log_format seen '[\$ssl_client_s_dn \$ssl_client_verify] \$ssl_protocol \$status';
-			access_log $T/access.log seen;
-			client_body_temp_path $T/body; proxy_temp_path $T/proxy; fastcgi_temp_path $T/fastcgi;
-			uwsgi_temp_path $T/uwsgi; scgi_temp_path $T/scgi;
-			server {
-				listen 127.0.0.1:$port ssl;
-				ssl_protocols TLSv1.2 TLSv1.3;
-				ssl_certificate $PKI/server.pem;
-				ssl_certificate_key $PKI/server.key;
-				ssl_client_certificate $PKI/ca.pem;
-				ssl_verify_client $1;
-				ssl_verify_depth 3;
-				return 204;
-			}
-		}
-	CONF
-	real_start nginx listening "$root/usr/sbin/nginx" -p "$T" -e "$T/error.log" -c "$T/nginx.conf"
-	seen=$T/access.log
-}
-
-# logged LINE VERSION...: in this order, and no more
-logged() {
-	local version
-	until_true 5 lines_of "$seen" $(($# - 1)) || fail "nginx saw $(<"$seen")"
-	[ "$(<"$seen")" = "$(for version in "${@:2}"; do echo "${1/@/TLSv$version}"; done)" ] || fail "nginx saw $(<"$seen")"
-	: >"$seen"
-}
-
-test_nginx() {
-	nginx_start on
-	probe 0 "localhost:$port"
-	both issuers 'CN=Test Root'
-	both result 'accepted: it answered HTTP/1.1 204 No Content'
-	logged '[CN=device SUCCESS] @ 204' 1.3 1.2
-	cred=$PKI/device-other probe 2 "localhost:$port"
-	both decision presented
-	both result 'refused: it answered HTTP/1.1 400 Bad Request'
-	logged '[CN=device-other FAILED:unable to verify the first certificate] @ 400' 1.3 1.2
-	MTLS_HOSTS='!localhost' probe 1 "localhost:$port"
-	both result "$without it answered HTTP/1.1 400 Bad Request"
-	logged '[- NONE] @ 400' 1.3 1.2
-}
-
-test_nginx_optional() {
-	nginx_start optional
-	MTLS_HOSTS='!localhost' probe 1 "localhost:$port"
-	both result 'the server goes on without it: it answered HTTP/1.1 204 No Content'
-}
-
-test_nginx_off() {
-	nginx_start off
-	probe 3 "localhost:$port"
-	both result "$not_asked it answered HTTP/1.1 204 No Content"
 }
