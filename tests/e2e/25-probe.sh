@@ -134,6 +134,15 @@ test_refused() {
 	done
 }
 
+# Later than anybody listens without speaking.
+test_refused_late() {
+	odd slow 1.3
+	cred=$PKI/device-other probe 2 "localhost:$port"
+	says 1.3 result 'refused: alert unknown_ca (48)'
+	probe 0 "localhost:$port"
+	says 1.3 result 'accepted: it sent a session ticket'
+}
+
 test_refused_in_http() {
 	local answer version
 	for answer in 'HTTP/1.1 400 Bad Request' 'HTTP/1.0 401 Unauthorized' 'HTTP/1.1 403 Forbidden' 'HTTP/1.1 495 ' 'HTTP/1.1 496 x'; do
@@ -322,6 +331,9 @@ test_starttls() {
 	odd smtp-sorry
 	probe 2 "localhost:$port" --starttls smtp
 	both result 'refused: it answered 550 5.7.1 certificate not on the list'
+	odd smtp-shuts
+	probe 2 "localhost:$port" --starttls smtp
+	both result 'refused: it closed the connection'
 	odd imap-sorry
 	probe 2 "localhost:$port" --starttls imap
 	both result 'refused: it answered * BYE certificate not on the list'

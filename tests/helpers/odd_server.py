@@ -7,14 +7,14 @@ what the client said last in the clear protocol or after the handshake, as mtls-
   silent closes resets     take the connection, and say nothing, or end it
   http greets              speak no TLS: an HTTP server's answer, a mail server's greeting
   smtp imap postgres       STARTTLS, then a certificate is required; smtp and imap answer one more line
-  smtp-sorry imap-sorry    the same, but they say no to that line
+  smtp-sorry imap-sorry smtp-shuts  the same, but they say no to that line, or close
   smtp-none imap-none postgres-none postgres-else  do not offer it, or are something else
   endless half             an SMTP greeting that never ends; one that stops half-way
   shuts drops says quiet   TLS with a certificate: closes after it; resets after it; ODD_ANSWER for any line; silence
-  banner stalls            speaks first; stops in the midst of its first record
+  banner stalls slow       speaks first; stops in the midst of its first record; looks at the certificate 2 s later
   anybody-shuts            does not ask, and closes at the first line
 """
-import os, socket, ssl, struct, sys, threading
+import os, select, socket, ssl, struct, sys, threading, time
 
 mode, cert, key, ca = sys.argv[1:5]
 version = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}.get((sys.argv[5:] or [""])[0])
@@ -99,8 +99,22 @@ def context():
     return c
 
 
+def put_off(t):
+    """Our first flight goes out at once, and what comes back lies there."""
+    select.select([t], [], [])
+    t.setblocking(False)
+    try:
+        t.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    t.setblocking(True)
+    time.sleep(2)
+
+
 def secure(s, seen):
     t = context().wrap_socket(s, server_side=True, do_handshake_on_connect=False)
+    if mode == "slow":
+        put_off(t)
     t.do_handshake()
     seen["tls"] = t.version()[-3:]
     seen["subject"] = ",".join("CN=" + v for r in (t.getpeercert() or {}).get("subject", ()) for k, v in r)
