@@ -13,6 +13,7 @@
 #include <openssl/ssl.h>
 
 #define PROBE_DEADLINE_S 10 /* for one connection, from connect(2) on; the resolver has limits of its own */
+#define PROBE_VERDICT_S  1  /* TLS 1.3: how long a server that looks at a certificate may be silent before we speak */
 #define PROBE_NAME_MAX   256
 #define PROBE_ISSUERS    24 /* names that are kept; the rest is counted */
 #define PROBE_SCHEMES    64
@@ -70,9 +71,8 @@ struct probe_result {
 	char verify_error[PROBE_WHY]; /* in words, where it is not X509_V_OK */
 	struct probe_request request;
 	enum probe_end end;
-	bool said;           /* it ended after we had spoken the application's protocol, or tried */
-	bool ticket;         /* TLS 1.3: a session ticket came, for which a server has to have our last flight */
-	unsigned watched_ms; /* how long the server was listened to before we spoke */
+	bool said;   /* it ended after we had spoken the application's protocol, or tried */
+	bool ticket; /* TLS 1.3: a session ticket came, for which a server has to have our last flight */
 	char answer[PROBE_ANSWER];
 };
 

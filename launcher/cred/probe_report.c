@@ -232,8 +232,8 @@ static void finished(const struct probe_result *result, char *text)
 	else if (result->ticket)
 		snprintf(text, PROBE_WHY, "it sent a session ticket");
 	else
-		snprintf(text, PROBE_WHY, "the handshake is complete and the server took no offence within %u s",
-			 result->watched_ms / 1000);
+		snprintf(text, PROBE_WHY, "the handshake is complete and the server took no offence within %d s",
+			 PROBE_VERDICT_S);
 }
 
 static void verdict(const struct probe *probe, const struct probe_result *result)

@@ -15,9 +15,8 @@
 #include <strings.h>
 #include <unistd.h>
 
-#define VERDICT_MS 1000 /* TLS 1.3: how long a server that looks at a certificate may be silent */
-#define SETTLE_MS  200  /* what belongs together arrives within that: tickets and a close after them, a banner */
-#define ANSWER_MS  2000 /* for an answer where nothing says that the server understands us */
+#define SETTLE_MS 200  /* what belongs together arrives within that: tickets and a close after them, a banner */
+#define ANSWER_MS 3000 /* for an answer where nothing says that the server understands us */
 
 /* One connection; the first member is what cert_cb gets. */
 struct session {
@@ -33,11 +32,15 @@ struct session {
 
 static void see_message(int sent, int version, int type, const void *data, size_t n, SSL *ssl, void *of)
 {
-	struct probe_result *result = of;
+	struct session *s = of;
+	struct probe_result *result = s->result;
 	const unsigned char *p = data;
 	bool tls13 = SSL_version(ssl) == TLS1_3_VERSION;
 
 	(void)version;
+	/* libssl reads on as long as messages come that are no data, and somebody may send them for ever. */
+	if (probe_now() > s->wire.deadline)
+		shutdown(s->wire.fd, SHUT_RD);
 	if (sent || n < 2)
 		return;
 	/* What came before it did not end anything: a warning, as unrecognized_name is to many. */
@@ -270,11 +273,9 @@ static void hear_verdict(struct session *s)
 {
 	struct probe_result *result = s->result;
 	bool due = result->request.asked && result->version == TLS1_3_VERSION;
-	int64_t begun = probe_now();
 	char text[PROBE_HOST_MAX + 160];
 
-	hear(s, begun + (due ? VERDICT_MS : SETTLE_MS), due);
-	result->watched_ms = (unsigned)(probe_now() - begun);
+	hear(s, probe_now() + (due ? PROBE_VERDICT_S * 1000 : SETTLE_MS), due);
 	words(s, text);
 	if (result->end != PROBE_QUIET || !*text)
 		return;
@@ -323,7 +324,7 @@ static bool set_up(struct session *s, int max, bool alpn)
 		return false;
 	}
 	SSL_set_bio(s->ssl, nothing, socket);
-	SSL_set_msg_callback_arg(s->ssl, s->result);
+	SSL_set_msg_callback_arg(s->ssl, s);
 	if (alpn && target->kind == PROBE_PLAIN && SSL_set_alpn_protos(s->ssl, http, sizeof(http) - 1) != 0)
 		return false;
 	snprintf(address, sizeof(address), "%.*s", (int)strcspn(target->host, "%"),

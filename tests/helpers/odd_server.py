@@ -11,7 +11,7 @@ what the client said last in the clear protocol or after the handshake, as mtls-
   smtp-none imap-none postgres-none postgres-else  do not offer it, or are something else
   endless half             an SMTP greeting that never ends; one that stops half-way
   shuts drops says quiet   TLS with a certificate: closes after it; resets after it; ODD_ANSWER for any line; silence
-  banner stalls slow       speaks first; stops in the midst of its first record; looks at the certificate 2 s later
+  banner stalls slow       speaks first; stops in the midst of its first record; looks at the certificate 1.5 s later
   anybody-shuts            does not ask, and closes at the first line
 """
 import os, select, socket, ssl, struct, sys, threading, time
@@ -108,7 +108,7 @@ def put_off(t):
     except ssl.SSLWantReadError:
         pass
     t.setblocking(True)
-    time.sleep(2)
+    time.sleep(1.5)
 
 
 def secure(s, seen):
