@@ -86,7 +86,7 @@ static void line(const char *label, const char *format, ...)
 	free(text);
 }
 
-/* Words of a list, with as many to a line as fit. name(number) may be NULL: then in figures. */
+/* Words of a list, with as many to a line as fit; in figures where name(number) is NULL. */
 static void list(const char *label, size_t n, const char *(*name)(unsigned), const uint16_t *word,
 		 const unsigned char *byte)
 {
@@ -98,7 +98,10 @@ static void list(const char *label, size_t n, const char *(*name)(unsigned), con
 		const char *known = name(number);
 		size_t length;
 
-		snprintf(one, sizeof(one), known ? "%s" : "%.0s0x%0*x", known ? known : "", word ? 4 : 2, number);
+		if (known)
+			snprintf(one, sizeof(one), "%s", known);
+		else
+			snprintf(one, sizeof(one), "0x%0*x", word ? 4 : 2, number);
 		length = strlen(one);
 		if (used && used + 1 + length > WIDTH - 13) {
 			line(label, "%s", text);

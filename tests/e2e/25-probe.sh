@@ -237,6 +237,7 @@ test_withheld() {
 	both result 'the server goes on without it: it answered HTTP/1.1 200 OK'
 	MTLS_HOSTS="localhost:$port !127.0.0.0/8" probe 1 "localhost:$port"
 	MTLS_HOSTS='localhost' probe 1 "127.0.0.1:$port" # nobody told the name
+	MTLS_HOSTS='127.0.0.1 !other.example' probe 1 "127.0.0.1:$port" # it could be that one
 	MTLS_ISSUER=match probe 1 "localhost:$port"
 	both decision 'withheld, issuer-not-accepted: the server accepts other issuers only (MTLS_ISSUER); get a certificate from an issuer that the server names'
 	echo 'only_if = verified' >here/mtls.conf
