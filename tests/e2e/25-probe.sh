@@ -11,6 +11,7 @@
 . tests/e2e/probe.sh
 
 parallel=4
+deadline=60
 
 odds=0
 
@@ -427,4 +428,51 @@ test_many_issuers() {
 	[ "$(part 1.3 | grep -c 'O=A\\, \\"B\\"')" = 24 ] || fail "$(<out)"
 	part 1.3 | grep -qx '             and 6 more' || fail "$(<out)"
 	both 'our issuer' 'not among them'
+}
+
+# --- as the library decides ---------------------------------------------------------------
+
+# same WORD1.3 WORD1.2 HOST [SETTING...]: so probe decides, and so does the library in a program
+same() {
+	local version setting words=("$1" "$2") host=$3
+	shift 3
+	for setting; do export "${setting?}"; done
+	export MTLS_LOG=info MTLS_LOG_FILE=log "SSL_CERT_FILE=$PKI/ca.pem"
+	attempt "$CRED" probe -d "$cred" "$host:$port"
+	for version in 1.3 1.2; do
+		[ "$(part $version | sed -nE 's/^  decision   (withheld, )?([a-z0-9-]+).*/\2/p')" = "${words[0]}" ] ||
+			fail "$host $*: expected ${words[0]}: $(part $version)"
+		bare curl -s --cacert "$PKI/ca.pem" --max-time 20 "--tlsv$version" --tls-max $version "https://$host:$port/" >page || true
+		decided "${words[0]}" "tls=$version"
+		words=("${words[@]:1}")
+	done
+	unset "${@%%=*}"
+}
+
+test_as_the_library() {
+	local cred name
+	server_start root --request optional
+	for cred in "$PKI"/device{,-p384,-rsa,-ed25519,-deep,-expired,-other}; do same presented presented localhost MTLS_PHA=auto; done
+	same issuer-not-accepted issuer-not-accepted localhost MTLS_ISSUER=match # that is device-other
+	cred=$PKI/device
+	for name in localhost 127.0.0.1; do
+		same presented presented $name MTLS_ISSUER=match MTLS_ONLY_IF=verified MTLS_HOSTS="$name:$port"
+		same presented tls-too-old $name MTLS_ONLY_IF=tls1.3
+		same host-not-listed host-not-listed $name MTLS_HOSTS="!$name"
+		same host-not-listed host-not-listed $name MTLS_HOSTS="$name:443"
+	done
+	same host-not-listed host-not-listed 127.0.0.1 MTLS_HOSTS='127.0.0.1 !other.example'
+	same bad-setting bad-setting localhost MTLS_ONLY_IF=tls1.4
+	cred=$PKI/none same folder-missing folder-missing localhost MTLS_PHA=auto
+	server_start other --request optional --issuers "$PKI/intermediate.pem" --cert "$PKI/wrong.pem" --key "$PKI/wrong.key"
+	same presented presented localhost MTLS_ISSUER=match
+	same server-not-verified server-not-verified localhost MTLS_ONLY_IF=verified
+	server_start sha384 --request optional --sigalgs ECDSA+SHA384:RSA-PSS+SHA256
+	same no-common-signature presented localhost MTLS_PHA=auto
+	cred=$PKI/device-p384 same presented presented localhost MTLS_PHA=auto
+	cred=$PKI/device-rsa same presented presented localhost MTLS_PHA=auto
+	cred=$PKI/device-ed25519 same no-common-signature no-common-signature localhost MTLS_PHA=auto
+	mkdir weak
+	openssl req -x509 -nodes -newkey rsa:1024 -subj /CN=weak -keyout weak/private_key.pem -out weak/client_cert.pem 2>made
+	cred=$T/weak same key-unsupported key-unsupported localhost MTLS_PHA=auto
 }
