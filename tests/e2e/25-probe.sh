@@ -91,6 +91,10 @@ test_accepted() {
 		  result     accepted: it answered HTTP/1.1 200 OK
 	END
 	! grep -rqF -f <(sed '/-----/d' "$cred/private_key.pem") out || fail "the key is in it"
+	rc=0
+	"$CRED" probe -d "$cred" "localhost:$port" >/dev/full 2>err || rc=$?
+	expect_rc 4 # 2 would be the server's word
+	expect_text err 'standard output: No space left'
 }
 
 # The exit status is that of what a program would get.
