@@ -96,7 +96,7 @@ $(B)/mtls-run: $(call exe,$(CORE) $(HOST) $(RUN))
 
 $(B)/mtls-cred: $(call exe,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c $(CRED))
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcrypto
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lssl -lcrypto
 
 # --- tests -------------------------------------------------------------------
 tests: $(HELPERS)

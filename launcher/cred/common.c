@@ -94,7 +94,7 @@ int cred_begin(struct cred *cred, int argc, char **argv)
 	if (cred->dir)
 		mtls_environment_folder(&cred->env, cred->dir, "--dir");
 	if (cred->env.incomplete)
-		return cred_fail(cred, CRED_FAILED, "out of memory, or the working folder is gone");
+		return cred_fail(cred, cred->failed, "out of memory, or the working folder is gone");
 	return CRED_GO_ON;
 }
 

@@ -25,6 +25,7 @@ struct cred {
 	const char *verb; /* for messages; NULL before it is known */
 	const char *dir;  /* --dir, or NULL */
 	struct mtls_environment env;
+	int failed; /* exit status of a failure of ours: CRED_FAILED, or what the verb has instead */
 };
 
 /* The credential in force, read and parsed. identity only with reason MTLS_USABLE. */
@@ -40,6 +41,7 @@ int cred_import(struct cred *, int argc, char **argv);
 int cred_check(struct cred *, int argc, char **argv);
 int cred_remove(struct cred *, int argc, char **argv);
 int cred_path(struct cred *, int argc, char **argv);
+int cred_probe(struct cred *, int argc, char **argv);
 void cred_help(void);
 
 /* Every verb takes these, beside its own; "+": stop at the first operand. */

@@ -16,7 +16,7 @@ struct verb {
 
 static const struct verb verbs[] = {
 	{"new", cred_new},   {"import", cred_import}, {"check", cred_check}, {"remove", cred_remove},
-	{"path", cred_path}, {"show", NULL},          {"probe", NULL},
+	{"path", cred_path}, {"show", NULL},          {"probe", cred_probe},
 };
 
 void cred_help(void)
@@ -35,6 +35,9 @@ void cred_help(void)
 	      "  check   is it usable? exit 0 yes, 1 with warnings, 2 broken, 3 none\n"
 	      "  remove  no certificate any more; the key is overwritten\n"
 	      "  path    which folder is in force, and why\n"
+	      "  probe HOST[:PORT] [--starttls smtp|imap|postgres]\n"
+	      "          whom the server asks for, and what it makes of ours; exit 0 accepted,\n"
+	      "          1 would be withheld, 2 refused, 3 it does not ask, 4 no connection\n"
 	      "\n"
 	      "  -d, --dir DIR   the folder, before or after the verb; without it the one in\n"
 	      "                  force, else /etc/mtls for root, ~/.config/mtls for others\n"
@@ -84,7 +87,7 @@ static int run(struct cred *cred, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct cred cred = {0};
+	struct cred cred = {.failed = CRED_FAILED};
 	int status;
 
 	signal(SIGXFSZ, SIG_IGN); /* write(2) says it, and the temporary file goes */
@@ -92,6 +95,6 @@ int main(int argc, char **argv)
 	mtls_environment_free(&cred.env);
 	errno = 0;
 	if (fflush(stdout) != 0 || ferror(stdout))
-		return cred_fail(&cred, CRED_FAILED, "standard output: %s", strerror(errno));
+		return cred_fail(&cred, cred.failed, "standard output: %s", strerror(errno));
 	return status;
 }

@@ -5,6 +5,8 @@
 # the machine's whole chain over its own way into TLS and tells our subject; each refuses the same client without us, with
 # the leaf alone, and where MTLS_HOSTS does not list it. nginx is in tests/e2e/36-nginx.sh.
 #
+# How they are started is in tests/e2e/real_servers.sh, what mtls-cred probe says of them in probe.sh.
+#
 # For each server: NAME_start; a client, NAME_ask 1.2|1.3; $record, what the server writes; $accepts, what it writes of us
 # (@ stands for the version); $misses and $rejects, what it writes of no certificate, and of a chain that it cannot build.
 
@@ -12,6 +14,8 @@
 . tests/e2e/clients_gnutls.sh
 # shellcheck source=tests/e2e/real.sh
 . tests/e2e/real.sh
+# shellcheck source=tests/e2e/real_servers.sh
+. tests/e2e/real_servers.sh
 
 deadline=60
 
@@ -74,47 +78,6 @@ refusals() {
 }
 
 # --- Apache: in the handshake; after it, for one Location, by renegotiation or PHA ----
-
-# apache_start [require]: asks everybody
-apache_start() {
-	local module
-	have apache
-	port_choose
-	for module in mpm_event authz_core ssl status; do
-		echo "LoadModule ${module}_module $root/usr/lib/apache2/modules/mod_$module.so"
-	done >apache.conf
-	[ "$(id -u)" != 0 ] || printf 'User #65534\nGroup #65534\n' >>apache.conf
-	cat >>apache.conf <<-CONF
-		ServerName localhost
-		Listen 127.0.0.1:$port
-		PidFile $T/apache.pid
-		Mutex pthread
-		ErrorLog $T/error.log
-		LogFormat "%m %U %>s [%{SSL_CLIENT_S_DN}x %{SSL_CLIENT_I_DN}x %{SSL_CLIENT_VERIFY}x] %{SSL_PROTOCOL}x" seen
-		CustomLog $T/access.log seen
-		LogLevel info
-		DocumentRoot /
-		SetHandler server-status
-		SSLEngine on
-		SSLProtocol -all +TLSv1.2 +TLSv1.3
-		SSLCertificateFile $PKI/server.pem
-		SSLCertificateKeyFile $PKI/server.key
-		SSLCACertificateFile $PKI/ca.pem
-		SSLVerifyDepth 3
-		SSLSessionCache none
-		SSLSessionTickets off
-		SSLVerifyClient ${1-none}
-		<Location /private>
-			SSLVerifyClient require
-		</Location>
-	CONF
-	url=https://localhost:$port
-	record=error.log
-	: >access.log
-	real_start apache listening "$root/usr/sbin/apache2" -DFOREGROUND -d "$T" -f "$T/apache.conf"
-}
-
-us='[CN=device CN=Test Intermediate SUCCESS]'
 
 apache_ask() {
 	get_curl "$url/private/?auto" "$1"
@@ -236,36 +199,6 @@ test_apache_later_in_one_connection() {
 
 # --- PostgreSQL: TLS after its own question; the name in the certificate is the user ----
 
-postgresql_start() {
-	local programs
-	have postgresql
-	not_root PostgreSQL
-	programs=$(echo "$root"/usr/lib/postgresql/*/bin)
-	port_choose
-	packaged "${as_user[@]}" "$programs/initdb" -D "$T/data" -U admin -A reject --no-locale -E UTF8 -N >made 2>&1 ||
-		fail "initdb: $(tail -n 1 made)"
-	echo 'hostssl all device 127.0.0.1/32 trust clientcert=verify-full' >data/pg_hba.conf
-	cat >>data/postgresql.conf <<-CONF
-		listen_addresses = '127.0.0.1'
-		port = $port
-		unix_socket_directories = ''
-		fsync = off
-		ssl = on
-		ssl_cert_file = '$PKI/server.pem'
-		ssl_key_file = '$PKI/server.key'
-		ssl_ca_file = '$PKI/ca.pem'
-	CONF
-	echo 'create role device login' | packaged "${as_user[@]}" "$programs/postgres" --single -D "$T/data" postgres >made 2>&1
-	record=answers
-	: >answers
-	psql=$programs/psql
-	real_start postgresql postgresql_ready "$programs/postgres" -D "$T/data"
-}
-
-postgresql_ready() {
-	grep -q 'ready to accept connections' postgresql.said
-}
-
 postgresql_ask() {
 	packaged "${via[@]}" "$psql" -XAt -c "select client_dn, issuer_dn, version from pg_stat_ssl where pid = pg_backend_pid()" \
 		"host=localhost hostaddr=127.0.0.1 port=$port user=device dbname=postgres sslmode=verify-full sslrootcert=$PKI/ca.pem
@@ -331,24 +264,6 @@ test_openldap_starttls() {
 
 # --- mosquitto: the certificate's subject is the user --------------------------------------
 
-mosquitto_start() {
-	have mosquitto
-	port_choose
-	cat >mosquitto.conf <<-CONF
-		user root
-		log_dest stderr
-		log_type all
-		listener $port 127.0.0.1
-		cafile $PKI/ca.pem
-		certfile $PKI/server.pem
-		keyfile $PKI/server.key
-		require_certificate true
-		use_subject_as_username true
-	CONF
-	record=mosquitto.said
-	real_start mosquitto listening "$root/usr/sbin/mosquitto" -c "$T/mosquitto.conf"
-}
-
 # Its own --tls-version is a lower limit.
 mosquitto_ask() {
 	packaged "${via[@]}" env "OPENSSL_CONF=$W/only$1.cnf" timeout 20 "$root/usr/bin/mosquitto_pub" -h localhost -p "$port" \
@@ -363,57 +278,6 @@ test_mosquitto() {
 }
 
 # --- Postfix: STARTTLS ----------------------------------------------------------------------
-
-# Its parts are processes of three users, which Debian's own fixed ones stand for, in a queue of its own.
-postfix_start() {
-	[ "$(id -u)" = 0 ] || skip "Postfix runs as root only"
-	have postfix
-	chmod 711 "$WORK" "$W" "$T" # it does not read what is in there, but passes through
-	setpriv --reuid daemon --regid daemon --clear-groups test -x "$T/." || skip "others cannot get to $T"
-	port_choose
-	mkdir conf spool spool/{pid,private,public} data
-	chown daemon data spool/private spool/public
-	cat >conf/main.cf <<-CONF
-		compatibility_level = 3.6
-		queue_directory = $T/spool
-		data_directory = $T/data
-		daemon_directory = $root/usr/lib/postfix/sbin
-		command_directory = $root/usr/sbin
-		shlib_directory = $root/usr/lib/postfix
-		meta_directory = $T/conf
-		import_environment = MAIL_CONFIG LD_LIBRARY_PATH
-		mail_owner = daemon
-		setgid_group = games
-		maillog_file = $T/mail.log
-		maillog_file_prefixes = $T
-		myhostname = localhost
-		inet_interfaces = 127.0.0.1
-		inet_protocols = ipv4
-		smtpd_peername_lookup = no
-		alias_maps =
-		local_recipient_maps =
-		smtpd_tls_security_level = encrypt
-		smtpd_tls_req_ccert = yes
-		smtpd_tls_cert_file = $PKI/server.pem
-		smtpd_tls_key_file = $PKI/server.key
-		smtpd_tls_CAfile = $PKI/ca.pem
-		smtpd_tls_loglevel = 2
-	CONF
-	cat >conf/master.cf <<-CONF
-		127.0.0.1:$port inet n - n - - smtpd
-		postlog unix-dgram n - n - 1 postlogd
-		tlsmgr unix - - n 1000? 1 tlsmgr
-		anvil unix - - n - 1 anvil
-		proxymap unix - - n - - proxymap
-		rewrite unix - - n - - trivial-rewrite
-	CONF
-	touch conf/dynamicmaps.cf conf/postfix-files
-	record=mail.log
-	: >mail.log
-	real_start postfix listening "$root/usr/lib/postfix/sbin/master" -d -e "$deadline" -c "$T/conf"
-	accepts='Trusted TLS connection established from unknown[127.0.0.1]: TLSv@'
-	misses='No client certificate presented' rejects='Client certificate not trusted'
-}
 
 postfix_ask() {
 	"${via[@]}" curl -sS --max-time 20 --ssl-reqd --cacert "$PKI/ca.pem" "--tlsv$1" --tls-max "$1" -X NOOP "smtp://localhost:$port"

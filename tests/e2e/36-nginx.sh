@@ -8,6 +8,8 @@
 . tests/e2e/clients_gnutls.sh
 # shellcheck source=tests/e2e/real.sh
 . tests/e2e/real.sh
+# shellcheck source=tests/e2e/probe.sh
+. tests/e2e/probe.sh
 
 seen_us='CN=device CN=Test Intermediate SUCCESS'
 
@@ -26,7 +28,8 @@ nginx_start() {
 		error_log $T/error.log info;
 		events { worker_connections 64; }
 		http {
-			access_log off;
+			log_format seen '[\$ssl_client_s_dn \$ssl_client_verify] \$ssl_protocol \$status';
+			access_log $T/access.log seen;
 			client_body_temp_path $T/body; proxy_temp_path $T/proxy; fastcgi_temp_path $T/fastcgi;
 			uwsgi_temp_path $T/uwsgi; scgi_temp_path $T/scgi;
 			server {
@@ -127,4 +130,41 @@ test_not_asked() {
 		done
 	done
 	! grep -qE ' (presented|withheld) ' log || fail "a decision that nobody asked for: $(cat log)"
+}
+
+# logged LINE: of a connection in TLS 1.3, and another one in TLS 1.2; no more
+logged() {
+	until_true 5 lines_of access.log 2 || fail "nginx saw $(<access.log)"
+	[ "$(<access.log)" = "${1/@/TLSv1.3}"$'\n'"${1/@/TLSv1.2}" ] || fail "nginx saw $(<access.log)"
+	: >access.log
+}
+
+# It lets everybody through the handshake, gives them tickets even, and refuses in HTTP.
+test_probe() {
+	nginx_start
+	probe 0 "localhost:$port"
+	both issuers 'CN=Test Root'
+	both result 'accepted: it answered HTTP/1.1 200 OK'
+	logged '[CN=device SUCCESS] @ 200'
+	cred=$PKI/device-other probe 2 "localhost:$port"
+	both decision presented
+	both result 'refused: it answered HTTP/1.1 400 Bad Request'
+	logged '[CN=device-other FAILED:unable to verify the first certificate] @ 400'
+	MTLS_HOSTS='!localhost' probe 1 "localhost:$port"
+	both result "$without it answered HTTP/1.1 400 Bad Request"
+	logged '[- NONE] @ 400'
+}
+
+test_probe_optional() {
+	nginx_start optional
+	MTLS_HOSTS='!localhost' probe 1 "localhost:$port"
+	both result 'the server goes on without it: it answered HTTP/1.1 200 OK'
+	logged '[- NONE] @ 200'
+}
+
+test_probe_not_asked() {
+	nginx_start off
+	probe 3 "localhost:$port"
+	both result "$not_asked it answered HTTP/1.1 200 OK"
+	logged '[- NONE] @ 200'
 }
