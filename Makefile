@@ -94,9 +94,11 @@ $(B)/mtls-run: $(call exe,$(CORE) $(HOST) $(RUN))
 	$(call say,LD,$@ (static))
 	$(Q)$(CC) $(if $(SAN),,-static) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
+# Static where there is an archive: mtls-run starts it each time, and a small root has libcrypto but not json-c.
+JSON_C ?= $(or $(filter /%,$(shell $(CC) -print-file-name=libjson-c.a)),-ljson-c)
 $(B)/mtls-cred: $(call exe,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c $(CRED))
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcrypto
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(JSON_C) -lcrypto
 
 # --- tests -------------------------------------------------------------------
 tests: $(HELPERS)

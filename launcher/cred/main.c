@@ -15,8 +15,8 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-	{"new", cred_new}, {"check", cred_check}, {"path", cred_path}, {"import", NULL},
-	{"show", NULL},    {"remove", NULL},      {"probe", NULL},
+	{"new", cred_new}, {"show", cred_show}, {"check", cred_check}, {"path", cred_path},
+	{"import", NULL},  {"remove", NULL},    {"probe", NULL},
 };
 
 void cred_help(void)
@@ -29,6 +29,8 @@ void cred_help(void)
 	      "            --days N    how long it is valid (365)\n"
 	      "            --type T    ec: P-256 (default), rsa: 3072 bits, or ed25519\n"
 	      "            --force     replace a credential that is there\n"
+	      "  show    all that others may know of it; exit as check\n"
+	      "            --json, --prometheus   for programs, one of them\n"
 	      "  check   is it usable? exit 0 yes, 1 with warnings, 2 broken, 3 none\n"
 	      "  path    which folder is in force, and why\n"
 	      "\n"
