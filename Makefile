@@ -233,13 +233,18 @@ include firmware/firmware.mk
 
 # --- housekeeping ------------------------------------------------------------
 LIBDIR := $(PREFIX)/lib/mtls-run
+BASHDIR := $(PREFIX)/share/bash-completion/completions
+ZSHDIR := $(PREFIX)/share/zsh/site-functions
 install: all
-	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(LIBDIR)'
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(LIBDIR)' '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)'
 	install -m 755 $(B)/mtls-run $(B)/mtls-cred '$(DESTDIR)$(PREFIX)/bin/'
 	install -m 644 $(B)/libmtls-run.so $(B)/libmtls-audit.so '$(DESTDIR)$(LIBDIR)/'
+	for name in mtls-run mtls-cred; do \
+		install -m 644 packaging/completions/$$name.bash '$(DESTDIR)$(BASHDIR)'/$$name && \
+		install -m 644 packaging/completions/_$$name '$(DESTDIR)$(ZSHDIR)/' || exit 1; done
 
 uninstall:
-	rm -f '$(DESTDIR)$(PREFIX)/bin/mtls-run' '$(DESTDIR)$(PREFIX)/bin/mtls-cred' \
+	rm -f $(foreach name,mtls-run mtls-cred,'$(DESTDIR)$(PREFIX)/bin/$(name)' '$(DESTDIR)$(BASHDIR)/$(name)' '$(DESTDIR)$(ZSHDIR)/_$(name)') \
 		'$(DESTDIR)$(LIBDIR)/libmtls-run.so' '$(DESTDIR)$(LIBDIR)/libmtls-audit.so'
 	-rmdir '$(DESTDIR)$(LIBDIR)'
 
