@@ -144,6 +144,89 @@ test_completion_in_zsh() {
 	done
 }
 
+test_manual_renders() {
+	local page
+	command -v groff >/dev/null || skip "groff is not installed"
+	for page in "$BUILD"/man/mtls-run.1 "$BUILD"/man/mtls-cred.1 "$BUILD"/man/mtls.5; do
+		groff -ww -z -mdoc -Tutf8 "$page" >said 2>&1
+		[ ! -s said ] || fail "$(<said)"
+		! grep -n '@' "$page" || fail "something is not filled in"
+		if command -v mandoc >/dev/null; then
+			mandoc -T lint -W warning "$page" >said 2>&1 || true
+			! grep -E ' (WARNING|ERROR|UNSUPP)' said || fail "$(<said)"
+		fi
+		if command -v man >/dev/null; then
+			MANWIDTH=80 man --warnings -E UTF-8 -l "$page" >rendered 2>said
+			! grep -v '^mandoc: outdated' said || fail "$(<said)"
+			! grep -n '.\{81\}' rendered || fail "wider than 80"
+		fi
+	done
+}
+
+# described PAGE: the options that have an item, as listed has them
+described() {
+	python3 - "$1" <<-'PY'
+		import re, sys
+		page = open(sys.argv[1]).read().split('.Sh DESCRIPTION')[1].split('\n.Sh ')[0]
+		verb = '-'
+		for line in page.split('\n'):
+		    if m := re.fullmatch(r'\.It Cm ([a-z]+)', line):
+		        verb = m[1]
+		        for word in '-d', '--dir', '--help': print(verb, word)
+		        print('-', verb)
+		    elif line.startswith('.It '):
+		        for option in re.findall(r' Fl (\S+)', line): print(verb, '-' + option)
+	PY
+}
+
+test_manual_has_all_options() {
+	described "$BUILD/man/mtls-run.1" >manual-run; agree manual-run "$RUN"
+	described "$BUILD/man/mtls-cred.1" >manual-cred; agree manual-cred "$CRED"
+	# and of each verb the synopsis
+	sed '/^.Sh DESCRIPTION/,$d' "$BUILD/man/mtls-cred.1" | grep -oE 'Fl -?[a-z-]+|\| -[a-z]+' | sed 's/^Fl /-/; s/^| /-/' | sort -u >synopsis
+	sed -n 's/^[a-z]* --/--/p' manual-cred | grep -vE -e '--(dir|help|version)$' | sort -u >wanted
+	diff wanted <(grep -v '^-d$' synopsis)
+}
+
+# The words, sentences and remedies of core/, in the manual and in docs/SETTINGS.md; and the variables.
+test_manual_has_all_words() {
+	MANWIDTH=9999 groff -mdoc -Tascii -P-cbou -rLL=9999n "$BUILD/man/mtls.5" >rendered
+	python3 - "$TOP" "$BUILD" <<-'PY'
+		import re, sys
+		top, build = sys.argv[1:]
+		read = lambda path: open(path).read()
+		string = r'"((?:[^"\\]|\\.)*)"'
+		table = re.findall(rf'^MTLS_REASON\(\w+, {string}, \w+, {string},\s*{string}\)$', read(top + '/core/reason.def'), re.M)
+		assert len(table) == read(top + '/core/reason.def').count('\nMTLS_REASON('), table
+		markdown, page, rendered = read(top + '/docs/SETTINGS.md'), read(build + '/man/mtls.5'), read('rendered')
+		words = [w for w, _, _ in table]
+		items = re.findall(r'^\.It Sy (\S+)$', page.split('.Sh REASON WORDS')[1], re.M)
+		assert sorted(i.replace('\\', '') for i in items) == sorted(words), items
+		rows = re.findall(r'^\| `(\S+)` \|.*', markdown.split('## Reason words')[1], re.M)
+		assert rows == words, set(rows) ^ set(words)
+		for word, sentence, remedy in table:
+		    assert f'\n| `{word}` | {sentence} | {remedy or chr(0x2013)} |\n' in markdown + '\n', word
+		    assert word == 'usable' or f'{sentence}.' + (f'  Remedy: {remedy}.' if remedy else '') in rendered, word
+		used = set(re.findall(r'"(MTLS_[A-Z_]+)"', read(top + '/host/environment.c') + read(top + '/core/settings.c')))
+		assert len(used) > 10
+		shown = {v for line in re.findall(r'^\.It Ev (.*)$', page, re.M) for v in re.findall(r'MTLS_\w+', line)}
+		assert shown == used, shown ^ used
+		shown = {v for line in re.findall(r'^\| (`MTLS_.*?) \|', markdown, re.M) for v in re.findall(r'MTLS_\w+', line)}
+		assert shown == used, shown ^ used
+	PY
+}
+
+# What fills the pages in does not fill in half.
+test_stale_manual_is_not_built() {
+	local line
+	for line in '@SETTINGS:hosts' '@SETTING hostz:no setting hostz' '@REASONS brokn:brokn' '@NONSENSE:@NONSENSE'; do
+		attempt "$BUILD/expand" <<<"x"$'\n'"${line%%:*}"
+		expect_rc 1
+		expect_text err "line 2: "
+		expect_text err "${line##*:}"
+	done
+}
+
 # What make installs is whole, and what it uninstalls too.
 test_install() {
 	local build=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s -C "$TOP" PREFIX=/usr "DESTDIR=$T/root")
@@ -157,6 +240,9 @@ test_install() {
 		./lib/mtls-run/libmtls-run.so
 		./share/bash-completion/completions/mtls-cred
 		./share/bash-completion/completions/mtls-run
+		./share/man/man1/mtls-cred.1
+		./share/man/man1/mtls-run.1
+		./share/man/man5/mtls.5
 		./share/zsh/site-functions/_mtls-cred
 		./share/zsh/site-functions/_mtls-run
 	TEXT
