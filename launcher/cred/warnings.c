@@ -100,7 +100,8 @@ static void check_link(struct warnings *w, X509 *x, X509 *issuer, unsigned numbe
 
 /*
  * The last certificate's issuer is not in the file, and mostly must not be: servers have their roots. It is known to be
- * missing only where the certificate tells who issued its issuer (RFC 5280, 4.2.1.1), and that is somebody else.
+ * missing only where the certificate tells who issued its issuer (RFC 5280, 4.2.1.1), and that is somebody else. (Of a
+ * root it is itself.)
  */
 static void check_end(struct warnings *w, X509 *last, unsigned number)
 {
@@ -137,7 +138,7 @@ static void check_chain(struct warnings *w)
 		check_signature(w, x, number);
 		if (issuer)
 			check_link(w, x, issuer, number);
-		else if (!(X509_get_extension_flags(x) & EXFLAG_SI))
+		else
 			check_end(w, x, number);
 		x = issuer;
 	}
