@@ -38,14 +38,15 @@ exe  = $(patsubst %.c,$(B)/exe/%.o,$(1))
 unit = $(patsubst %.c,$(B)/unit/%.o,$(1))
 
 PROGRAMS := $(B)/libmtls-run.so $(B)/libmtls-audit.so $(B)/mtls-run $(B)/mtls-cred
+MANUAL   := $(patsubst packaging/man/%.in,$(B)/man/%,$(wildcard packaging/man/*.in))
 HELPERS  := $(B)/tests/mtls-server $(PROBES)
 
 .PHONY: all help deps demo check check-all oracles distributions bench install uninstall clean fuzz format tidy tests
-all: $(PROGRAMS)
+all: $(PROGRAMS) $(MANUAL)
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
-#: make            builds libmtls-run.so, mtls-run, mtls-cred into build/
+#: make            builds libmtls-run.so, mtls-run, mtls-cred and the manual into build/
 #: make deps       installs what building and testing need (apt), or prints the line to run
 #: make demo       the main job on real input, with an embedded server
 #: make check      unit, fuzz-corpus and end-to-end tests; the last line counts them
@@ -94,9 +95,23 @@ $(B)/mtls-run: $(call exe,$(CORE) $(HOST) $(RUN))
 	$(call say,LD,$@ (static))
 	$(Q)$(CC) $(if $(SAN),,-static) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
+# Static where there is an archive: mtls-run starts it each time, and a small root has libcrypto but not json-c.
+JSON_C ?= $(or $(filter /%,$(shell $(CC) -print-file-name=libjson-c.a)),-ljson-c)
 $(B)/mtls-cred: $(call exe,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c $(CRED))
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lssl -lcrypto
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(JSON_C) -lssl -lcrypto
+
+# --- the manual --------------------------------------------------------------
+# What the pages say of settings and reason words comes from core/: see packaging/man/expand.c. It runs on this machine.
+HOSTCC ?= $(CC)
+$(B)/expand: packaging/man/expand.c $(CORE) $(wildcard core/*.h) core/reason.def Makefile
+	$(call say,CC,$< (for the manual))
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) -I. -D_GNU_SOURCE -DMTLS_VERSION='"$(VERSION)"' -std=c11 $(WARN) -O1 -o $@ $(filter %.c,$^)
+$(B)/man/%: packaging/man/%.in $(B)/expand
+	$(call say,MAN,$@)
+	@mkdir -p $(@D)
+	$(Q)$(B)/expand <$< >$@.new && mv $@.new $@
 
 # --- tests -------------------------------------------------------------------
 tests: $(HELPERS)
@@ -194,7 +209,7 @@ demo:
 	$(Q)$(MAKE) --no-print-directory all $(B)/tests/mtls-server
 	$(Q)BUILD=$(B) tests/demo/demo.sh
 
-CHECK_BINARIES = $(PROGRAMS) $(HELPERS) $(FAULTS) $(PROBES11) $(SYMBOLIC) $(B)/tests/unit $(FUZZ:%=$(B)/tests/replay-%)
+CHECK_BINARIES = $(PROGRAMS) $(MANUAL) $(HELPERS) $(FAULTS) $(PROBES11) $(SYMBOLIC) $(B)/tests/unit $(FUZZ:%=$(B)/tests/replay-%)
 check-binaries: $(CHECK_BINARIES)
 
 check:
@@ -231,13 +246,23 @@ include firmware/firmware.mk
 
 # --- housekeeping ------------------------------------------------------------
 LIBDIR := $(PREFIX)/lib/mtls-run
+MANDIR := $(PREFIX)/share/man
+BASHDIR := $(PREFIX)/share/bash-completion/completions
+ZSHDIR := $(PREFIX)/share/zsh/site-functions
 install: all
-	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(LIBDIR)'
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(LIBDIR)' '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)' \
+		'$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man5'
 	install -m 755 $(B)/mtls-run $(B)/mtls-cred '$(DESTDIR)$(PREFIX)/bin/'
 	install -m 644 $(B)/libmtls-run.so $(B)/libmtls-audit.so '$(DESTDIR)$(LIBDIR)/'
+	install -m 644 $(filter %.1,$(MANUAL)) '$(DESTDIR)$(MANDIR)/man1/'
+	install -m 644 $(filter %.5,$(MANUAL)) '$(DESTDIR)$(MANDIR)/man5/'
+	for name in mtls-run mtls-cred; do \
+		install -m 644 packaging/completions/$$name.bash '$(DESTDIR)$(BASHDIR)'/$$name && \
+		install -m 644 packaging/completions/_$$name '$(DESTDIR)$(ZSHDIR)/' || exit 1; done
 
 uninstall:
-	rm -f '$(DESTDIR)$(PREFIX)/bin/mtls-run' '$(DESTDIR)$(PREFIX)/bin/mtls-cred' \
+	rm -f $(foreach name,mtls-run mtls-cred,'$(DESTDIR)$(PREFIX)/bin/$(name)' '$(DESTDIR)$(BASHDIR)/$(name)' '$(DESTDIR)$(ZSHDIR)/_$(name)') \
+		$(foreach page,$(notdir $(MANUAL)),'$(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $(page)))/$(page)') \
 		'$(DESTDIR)$(LIBDIR)/libmtls-run.so' '$(DESTDIR)$(LIBDIR)/libmtls-audit.so'
 	-rmdir '$(DESTDIR)$(LIBDIR)'
 

@@ -44,6 +44,11 @@ const char *mtls_setting_variable(enum mtls_setting setting)
 	return (size_t)setting < MTLS_SETTINGS ? SETTINGS[setting].variable : "";
 }
 
+const char *mtls_setting_word(enum mtls_setting setting, unsigned index)
+{
+	return (size_t)setting < MTLS_SETTINGS && index < MTLS_WORDS_MAX ? SETTINGS[setting].words[index] : NULL;
+}
+
 void mtls_policy_init(struct mtls_policy *policy)
 {
 	mtls_set(policy, 0, sizeof(*policy));

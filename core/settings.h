@@ -30,6 +30,8 @@ struct mtls_policy {
 /* "hosts", … as in mtls.conf, and "MTLS_HOSTS", … as in the environment. */
 const char *mtls_setting_key(enum mtls_setting);
 const char *mtls_setting_variable(enum mtls_setting);
+/* The words that its value is made of, in the order of its enum or bits; NULL behind the last, or where it has none. */
+const char *mtls_setting_word(enum mtls_setting, unsigned index);
 
 /* All defaults: every server that asks, any issuer, no condition, auto, warn. */
 void mtls_policy_init(struct mtls_policy *);

@@ -9,19 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int say_absent(const struct cred *cred, const struct cred_credential *credential)
+static int say_why(const struct cred *cred, const struct cred_credential *credential, int status)
 {
-	char *places;
+	char *line = cred_why(cred, credential);
 
-	if (credential->reading.mark.place) {
-		cred_explain(stdout, &credential->reading, &credential->error);
-		return CRED_ABSENT;
-	}
-	places = cred_places(&cred->env);
-	cred_say(stdout, "%s; looked at: %s; %s", mtls_reason_sentence(MTLS_NO_CREDENTIAL), places ? places : "",
-		 mtls_reason_remedy(MTLS_NO_CREDENTIAL));
-	free(places);
-	return CRED_ABSENT;
+	if (line)
+		cred_say(stdout, "%s", line);
+	free(line);
+	return status;
 }
 
 static int say_usable(const struct cred *cred, const struct cred_credential *credential)
@@ -46,10 +41,9 @@ static int say_state(const struct cred *cred, const struct cred_credential *cred
 		return say_usable(cred, credential);
 	case MTLS_STATE_ABSENT:
 	case MTLS_STATE_REMOVED:
-		return say_absent(cred, credential);
+		return say_why(cred, credential, CRED_ABSENT);
 	default:
-		cred_explain(stdout, &credential->reading, &credential->error);
-		return CRED_FAILED;
+		return say_why(cred, credential, CRED_FAILED);
 	}
 }
 

@@ -47,16 +47,30 @@ int cred_fail(const struct cred *cred, int status, const char *format, ...)
 	return status;
 }
 
-void cred_explain(FILE *stream, const struct mtls_reading *reading, const struct mtls_error *error)
+char *cred_sentence(const struct mtls_reading *reading, const struct mtls_error *error)
 {
 	int n = mtls_reading_explain(reading, error, NULL, 0);
 	char *line = n < 0 ? NULL : malloc((size_t)n + 1);
 
-	if (line) {
+	if (line)
 		mtls_reading_explain(reading, error, line, (size_t)n + 1);
+	return line;
+}
+
+void cred_explain(FILE *stream, const struct mtls_reading *reading, const struct mtls_error *error)
+{
+	char *line = cred_sentence(reading, error);
+
+	if (line)
 		cred_say(stream, "%s", line);
-	}
 	free(line);
+}
+
+void cred_printable(char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
 }
 
 /* In a cluster of short options getopt is still at it, and only optopt tells which it is. */
@@ -125,6 +139,46 @@ void cred_close(struct cred_credential *credential)
 {
 	mtls_identity_free(&mtls_crypto_linked, credential->identity);
 	mtls_reading_free(&credential->reading);
+}
+
+char *cred_name(const X509_NAME *name)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *bytes, *text = NULL;
+	long n;
+
+	if (bio && X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253) >= 0) {
+		n = BIO_get_mem_data(bio, &bytes);
+		text = n > 0 ? strndup(bytes, (size_t)n) : strdup("");
+	}
+	BIO_free(bio);
+	if (text)
+		cred_printable(text);
+	return text;
+}
+
+char *cred_why(const struct cred *cred, const struct cred_credential *credential)
+{
+	char *places, *line;
+
+	if (credential->reading.mark.place || mtls_reason_state(credential->reason) != MTLS_STATE_ABSENT)
+		return cred_sentence(&credential->reading, &credential->error);
+	places = cred_places(&cred->env);
+	if (!places || asprintf(&line, "%s; looked at: %s; %s", mtls_reason_sentence(credential->reason), places,
+				mtls_reason_remedy(credential->reason)) < 0)
+		line = NULL;
+	free(places);
+	return line;
+}
+
+char *cred_place(const struct mtls_place *place)
+{
+	char *text;
+
+	if (asprintf(&text, "%s (%s%s)", place->folder ? place->folder : place->file[MTLS_CERT],
+		     place->named ? "named by " : "the first place with a credential: ", place->why) < 0)
+		return NULL;
+	return text;
 }
 
 char *cred_places(const struct mtls_environment *env)

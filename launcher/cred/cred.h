@@ -38,6 +38,7 @@ struct cred_credential {
 
 int cred_new(struct cred *, int argc, char **argv);
 int cred_import(struct cred *, int argc, char **argv);
+int cred_show(struct cred *, int argc, char **argv);
 int cred_check(struct cred *, int argc, char **argv);
 int cred_remove(struct cred *, int argc, char **argv);
 int cred_path(struct cred *, int argc, char **argv);
@@ -64,20 +65,38 @@ int cred_begin_plain(struct cred *, int argc, char **argv);
 void cred_say(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "mtls-cred VERB: …" on standard error. Returns status. */
 int cred_fail(const struct cred *, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* mtls_reading_explain's line. */
+/* mtls_reading_explain's line; the caller frees, NULL without memory. cred_explain says it on stream. */
+char *cred_sentence(const struct mtls_reading *, const struct mtls_error *);
 void cred_explain(FILE *stream, const struct mtls_reading *, const struct mtls_error *);
 
 /* false: nothing could be read for want of memory or descriptors, errno tells. To be ended in any other case. */
 bool cred_open(const struct cred *, struct cred_credential *);
 void cred_close(struct cred_credential *);
 
+/* Why there is nothing to use (absent, removed or broken), as one line; the caller frees, NULL without memory. */
+char *cred_why(const struct cred *, const struct cred_credential *);
+
+/* "PATH (WHY)": the place in force, which is not NULL. The caller frees; NULL without memory. */
+char *cred_place(const struct mtls_place *);
 /* "A (why), B (why)": the places looked at. The caller frees; NULL without memory. */
 char *cred_places(const struct mtls_environment *);
 
 /* "2027-03-01", UTC. */
 void cred_date(const ASN1_TIME *, char text[16]);
 
-/* One line for each thing that will or may keep the credential from being accepted; how many. */
+/* In place, bytes that are not printable ASCII become '?'. */
+void cred_printable(char *text);
+
+/* RFC 4514, printable ASCII, as long as it is. The caller frees; NULL without memory. */
+char *cred_name(const X509_NAME *);
+
+/*
+ * Things that will or may keep a usable credential from being accepted. Each goes to take, with the file that it is
+ * about; text is borrowed, printable ASCII, without an end. Returns how many.
+ */
+typedef void cred_warning(void *context, enum mtls_part, const char *text);
+unsigned cred_warnings(const struct cred_credential *, const char *agent, cred_warning *take, void *context);
+/* The same, as lines "warning: FILE: TEXT" on stream. */
 unsigned cred_warn(FILE *stream, const struct cred_credential *, const char *agent);
 
 #endif

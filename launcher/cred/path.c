@@ -12,19 +12,22 @@ int cred_path(struct cred *cred, int argc, char **argv)
 	int status = cred_begin_plain(cred, argc, argv);
 	const struct mtls_place *place;
 	struct mtls_mark mark;
-	char *places;
+	char *text;
 
 	if (status != CRED_GO_ON)
 		return status;
 	mtls_mark_take(&cred->env, &mark);
 	place = mark.place;
 	if (!place) {
-		places = cred_places(&cred->env);
-		cred_fail(cred, CRED_ABSENT, "no place has a credential: %s", places ? places : "");
-		free(places);
+		text = cred_places(&cred->env);
+		cred_fail(cred, CRED_ABSENT, "no place has a credential: %s", text ? text : "");
+		free(text);
 		return CRED_ABSENT;
 	}
-	cred_say(stdout, "%s (%s%s)", place->folder ? place->folder : place->file[MTLS_CERT],
-		 place->named ? "named by " : "the first place with a credential: ", place->why);
+	text = cred_place(place);
+	if (!text)
+		return cred_fail(cred, CRED_FAILED, "out of memory");
+	cred_say(stdout, "%s", text);
+	free(text);
 	return CRED_DONE;
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What may keep a usable credential from being accepted, or from staying the
- * user's own: dates, purposes, strength, order of the chain, file modes. One line each. It
+ * user's own: dates, purposes, strength, the chain, names that nobody chose, file modes. One line each. It
  * never changes the credential's state: servers differ in what they accept.
  */
 #include "launcher/cred/cred.h"
+#include "launcher/cred/placeholder.h"
 
+#include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -15,8 +17,9 @@
 #define RSA_BITS  2048 /* NIST SP 800-57: less than 112 bits of security below that */
 
 struct warnings {
-	FILE *stream;
 	const struct cred_credential *credential;
+	cred_warning *take;
+	void *context;
 	unsigned n;
 };
 
@@ -33,7 +36,9 @@ static void warn(struct warnings *w, enum mtls_part part, const char *format, ..
 	if (vasprintf(&text, format, arguments) < 0)
 		text = NULL;
 	va_end(arguments);
-	cred_say(w->stream, "warning: %s: %s", w->credential->reading.mark.place->file[part], text ? text : "?");
+	if (text)
+		cred_printable(text);
+	w->take(w->context, part, text ? text : "out of memory");
 	free(text);
 }
 
@@ -65,6 +70,60 @@ static void check_signature(struct warnings *w, X509 *x, unsigned number)
 		     OBJ_nid2sn(hash));
 }
 
+/*
+ * Names and identifiers say that issuer issued x; this says that it did not all the same, as where a CA has a new key
+ * under its old name. What cannot be verified here (SHA-1 where the system forbids it, an unknown algorithm) is not
+ * told.
+ */
+static bool is_forgery(X509 *x, X509 *issuer)
+{
+	EVP_PKEY *key = X509_get0_pubkey(issuer);
+	int hash = NID_undef;
+	bool forged;
+
+	if (!key || !X509_get_signature_info(x, &hash, NULL, NULL, NULL) || hash == NID_sha1 || hash == NID_md5)
+		return false;
+	forged = X509_verify(x, key) == 0;
+	ERR_clear_error();
+	return forged;
+}
+
+static void check_link(struct warnings *w, X509 *x, X509 *issuer, unsigned number)
+{
+	if (X509_check_issued(issuer, x) != X509_V_OK)
+		warn(w, MTLS_CERT, "certificate %u was not issued by certificate %u, which follows it", number,
+		     number + 1);
+	else if (is_forgery(x, issuer))
+		warn(w, MTLS_CERT, "certificate %u names certificate %u as its issuer, whose key did not sign it",
+		     number, number + 1);
+}
+
+/*
+ * The last certificate's issuer is not in the file, and mostly must not be: servers have their roots. It is known to be
+ * missing only where the certificate tells who issued its issuer (RFC 5280, 4.2.1.1), and that is somebody else. (Of a
+ * root it is itself.)
+ */
+static void check_end(struct warnings *w, X509 *last, unsigned number)
+{
+	const GENERAL_NAMES *names = X509_get0_authority_issuer(last);
+	const X509_NAME *issuer = X509_get_issuer_name(last);
+
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+		char *missing, *above;
+
+		if (name->type != GEN_DIRNAME || X509_NAME_cmp(name->d.directoryName, issuer) == 0)
+			continue;
+		missing = cred_name(issuer);
+		above = cred_name(name->d.directoryName);
+		warn(w, MTLS_CERT, "the chain is incomplete: %s issued certificate %u and is an intermediate of %s",
+		     missing ? missing : "?", number, above ? above : "?");
+		free(missing);
+		free(above);
+		return;
+	}
+}
+
 static void check_chain(struct warnings *w)
 {
 	const struct mtls_identity *id = w->credential->identity;
@@ -77,11 +136,47 @@ static void check_chain(struct warnings *w)
 
 		check_dates(w, x, number);
 		check_signature(w, x, number);
-		if (issuer && X509_check_issued(issuer, x) != X509_V_OK)
-			warn(w, MTLS_CERT, "certificate %u was not issued by certificate %u, which follows it", number,
-			     number + 1);
+		if (issuer)
+			check_link(w, x, issuer, number);
+		else
+			check_end(w, x, number);
 		x = issuer;
 	}
+}
+
+static void check_value(struct warnings *w, const char *what, const ASN1_STRING *string)
+{
+	unsigned char *text = NULL;
+	int n = ASN1_STRING_to_UTF8(&text, string);
+
+	if (n > 0 && cred_is_placeholder((struct mtls_bytes){text, (size_t)n}))
+		warn(w, MTLS_CERT, "the certificate has a placeholder for its %s: %.*s", what, n, (const char *)text);
+	OPENSSL_free(text);
+	ERR_clear_error();
+}
+
+/* Of the leaf only: what its issuer is called is not the user's to choose. Alternative names mostly repeat the subject.
+ */
+static void check_names(struct warnings *w)
+{
+	X509 *leaf = w->credential->identity->leaf;
+	const X509_NAME *subject = X509_get_subject_name(leaf);
+	GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+	unsigned before = w->n;
+
+	for (int i = 0; i < X509_NAME_entry_count(subject); i++) {
+		X509_NAME_ENTRY *entry = X509_NAME_get_entry(subject, i);
+
+		check_value(w, OBJ_nid2ln(OBJ_obj2nid(X509_NAME_ENTRY_get_object(entry))),
+			    X509_NAME_ENTRY_get_data(entry));
+	}
+	for (int i = 0; w->n == before && i < sk_GENERAL_NAME_num(names); i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+
+		if (name->type == GEN_DNS || name->type == GEN_EMAIL || name->type == GEN_URI)
+			check_value(w, "alternative name", name->d.ia5);
+	}
+	GENERAL_NAMES_free(names);
 }
 
 /* The two functions below give UINT32_MAX where there is no such extension: then anything is allowed. */
@@ -90,9 +185,9 @@ static void check_purpose(struct warnings *w)
 	X509 *leaf = w->credential->identity->leaf;
 
 	if (!(X509_get_extended_key_usage(leaf) & (XKU_SSL_CLIENT | XKU_ANYEKU)))
-		warn(w, MTLS_CERT, "its extended key usage does not have clientAuth");
+		warn(w, MTLS_CERT, "the certificate's extended key usage does not have clientAuth");
 	if (!(X509_get_key_usage(leaf) & KU_DIGITAL_SIGNATURE))
-		warn(w, MTLS_CERT, "its key usage does not have digitalSignature");
+		warn(w, MTLS_CERT, "the certificate's key usage does not have digitalSignature");
 }
 
 static void check_strength(struct warnings *w)
@@ -122,16 +217,36 @@ static void check_modes(struct warnings *w)
 	}
 }
 
-unsigned cred_warn(FILE *stream, const struct cred_credential *credential, const char *agent)
+unsigned cred_warnings(const struct cred_credential *credential, const char *agent, cred_warning *take, void *context)
 {
-	struct warnings w = {stream, credential, 0};
+	struct warnings w = {credential, take, context, 0};
 
 	check_chain(&w);
 	check_purpose(&w);
 	check_strength(&w);
+	check_names(&w);
 	if (agent)
 		warn(&w, MTLS_CERT, "the key is with the agent at %s, which was not asked", agent);
 	else
 		check_modes(&w);
 	return w.n;
+}
+
+struct lines {
+	FILE *stream;
+	const struct mtls_place *place;
+};
+
+static void say_warning(void *context, enum mtls_part part, const char *text)
+{
+	const struct lines *lines = context;
+
+	cred_say(lines->stream, "warning: %s: %s", lines->place->file[part], text);
+}
+
+unsigned cred_warn(FILE *stream, const struct cred_credential *credential, const char *agent)
+{
+	struct lines lines = {stream, credential->reading.mark.place};
+
+	return cred_warnings(credential, agent, say_warning, &lines);
 }

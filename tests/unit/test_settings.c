@@ -68,6 +68,17 @@ START_TEST(names)
 }
 END_TEST
 
+START_TEST(words_of_settings)
+{
+	ck_assert_ptr_null(mtls_setting_word(MTLS_HOSTS, 0));
+	ck_assert_str_eq(mtls_setting_word(MTLS_ISSUER, MTLS_ISSUER_MATCH), "match");
+	ck_assert_ptr_null(mtls_setting_word(MTLS_ISSUER, MTLS_ISSUER_MATCH + 1));
+	ck_assert_str_eq(mtls_setting_word(MTLS_LOG, MTLS_LOG_DEBUG), "debug");
+	ck_assert_ptr_null(mtls_setting_word(MTLS_LOG, MTLS_LOG_DEBUG + 1));
+	ck_assert_ptr_null(mtls_setting_word(MTLS_SETTINGS, 0));
+}
+END_TEST
+
 static unsigned number_of(enum mtls_setting setting)
 {
 	switch (setting) {
@@ -308,6 +319,7 @@ Suite *settings_suite(void)
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, defaults);
 	tcase_add_test(tc, names);
+	tcase_add_test(tc, words_of_settings);
 	tcase_add_loop_test(tc, words, 0, sizeof(WORDS) / sizeof(WORDS[0]));
 	tcase_add_loop_test(tc, bad_values, 0, sizeof(BAD) / sizeof(BAD[0]));
 	tcase_add_test(tc, empty_is_unset_but_for_hosts);

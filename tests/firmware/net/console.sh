@@ -285,15 +285,23 @@ test_json_long() {
 	[ "$(device status | grep -c '^name: DNS:host-')" = 150 ] || fail "names are missing"
 }
 
-# The same subject and fingerprint as mtls-cred, for one that wants escaping too.
+# The same subject and fingerprint as mtls-cred, for one that wants escaping too; as JSON the same altogether.
 test_as_mtls_cred() {
 	local folder line
-	for folder in device device-hostile device-rsa; do
-		device upload "$PKI/$folder" >/dev/null
-		line=$("$CRED" check -d "$PKI/$folder" | head -n 1)
+	mkdir names
+	openssl req -x509 -nodes -subj '/O=A, "b" \\\\ c/CN=names' -days 9 -newkey ec -pkeyopt ec_paramgen_curve:P-384 -keyout names/private_key.pem \
+		-addext 'subjectAltName=DNS:a.test,email:me@a.test,URI:spiffe://a.test/b,IP:10.1.2.3,IP:2001:db8::7' -out names/client_cert.pem 2>log
+	cp "$PKI/ca.pem" ca_certs.pem
+	device upload ca_certs.pem >/dev/null
+	for folder in "$PKI"/device "$PKI"/device-{hostile,rsa,expired} names; do
+		device upload "$folder" >/dev/null
+		line=$("$CRED" check -d "$folder" | head -n 1)
 		device status >status
 		[[ $line == *"subject $(sed -n 's/^subject: //p' status), sha256 $(sed -n 's/^sha256: //p' status)" ]] ||
 			fail "$line is not $(cat status)"
+		device status --json >json
+		"$CRED" show --json -d "$folder" >json.cred || [ $? = 1 ]
+		diff json json.cred
 	done
 }
 
