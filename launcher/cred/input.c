@@ -180,13 +180,29 @@ static int take_key_der(const struct file *f, const char *label)
 	return status;
 }
 
-#define IS_WHOLE(type, value) ((value) && (type##_free(value), p == f->data.p + f->data.n))
+/* The label that PEM has for it; NULL where it is none of the two. */
+static const char *pkcs8_label(struct mtls_bytes der)
+{
+	const unsigned char *p = der.p, *q = der.p;
+	PKCS8_PRIV_KEY_INFO *plain = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)der.n);
+	X509_SIG *locked = d2i_X509_SIG(NULL, &q, (long)der.n);
+	const char *label = NULL;
+
+	if (plain && p == der.p + der.n)
+		label = "PRIVATE KEY";
+	else if (locked && q == der.p + der.n)
+		label = "ENCRYPTED PRIVATE KEY";
+	PKCS8_PRIV_KEY_INFO_free(plain);
+	X509_SIG_free(locked);
+	return label;
+}
 
 static int take_der(const struct file *f)
 {
 	const unsigned char *p = f->data.p;
 	long n = (long)f->data.n;
 	X509 *x = d2i_X509(NULL, &p, n);
+	const char *label;
 	bool done = false;
 	PKCS7 *p7;
 	int status;
@@ -201,10 +217,9 @@ static int take_der(const struct file *f)
 	p7 = d2i_PKCS7(NULL, &p, n);
 	if (p7)
 		return take_pkcs7(f, p7);
-	if (p = f->data.p, IS_WHOLE(PKCS8_PRIV_KEY_INFO, d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, n)))
-		return take_key_der(f, "PRIVATE KEY");
-	if (p = f->data.p, IS_WHOLE(X509_SIG, d2i_X509_SIG(NULL, &p, n)))
-		return take_key_der(f, "ENCRYPTED PRIVATE KEY");
+	label = pkcs8_label(f->data);
+	if (label)
+		return take_key_der(f, label);
 	return refuse(f, "it begins as DER, but is no certificate, PKCS#12, PKCS#7 or PKCS#8, or it is not whole");
 }
 
