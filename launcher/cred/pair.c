@@ -111,7 +111,9 @@ static int no_pair(const struct cred *cred, const struct cred_input *in, const c
 {
 	char subject[MTLS_SUBJECT_MAX];
 
-	if (!in->certs || sk_X509_num(in->certs) == 0)
+	if (!in->certs && in->n_keys == in->n_own) /* a PFX or PKCS#7 may be empty */
+		return cred_fail(cred, CRED_FAILED, "there is neither a certificate nor a private key in the files");
+	if (!in->certs)
 		return cred_fail(cred, CRED_FAILED, "%s: this has a private key, but no certificate; give both",
 				 in->key[0].file);
 	name_of(X509_get_subject_name(sk_X509_value(in->certs, 0)), subject);
