@@ -48,9 +48,10 @@ static bool is_in(const STACK_OF(X509) *stack, X509 *x)
 	return false;
 }
 
+/* By its key: one that merely has its issuer's name has EXFLAG_SS, too. */
 static bool is_self_signed(X509 *x)
 {
-	return (X509_get_extension_flags(x) & EXFLAG_SS) != 0;
+	return (X509_get_extension_flags(x) & EXFLAG_SS) != 0 && X509_self_signed(x, 1) == 1;
 }
 
 /* Signed by it, not merely named after it. The youngest where a CA has renewed its own; an intermediate before a root.
@@ -81,7 +82,8 @@ static bool build_chain(const struct cred_input *in, struct cred_pair *pair)
 	while (pair->chain && !is_self_signed(at)) {
 		X509 *issuer = issuer_of(in, at);
 
-		if (!issuer || is_in(pair->chain, issuer) || sk_X509_num(pair->chain) == MTLS_CHAIN_MAX)
+		if (!issuer || issuer == pair->leaf || is_in(pair->chain, issuer) ||
+		    sk_X509_num(pair->chain) == MTLS_CHAIN_MAX)
 			break;
 		if (is_self_signed(issuer)) {
 			pair->root = issuer;
