@@ -6,6 +6,7 @@
 #include "launcher/cred/input.h"
 
 #include <openssl/err.h>
+#include <openssl/kdf.h>
 #include <openssl/pkcs12.h>
 #include <openssl/provider.h>
 #include <string.h>
@@ -26,6 +27,12 @@ static int refuse(const struct pfx *f, const char *what)
 	unsigned long error = ERR_peek_error();
 	const char *why = ERR_reason_error_string(error);
 
+	/* Only what RC2, single DES and the like need is missing that often. */
+	if (ERR_GET_REASON(error) == ERR_R_UNSUPPORTED && !OSSL_PROVIDER_available(NULL, "legacy"))
+		return cred_fail(f->cred, CRED_FAILED,
+				 "%s: %s: it is of an old kind that needs OpenSSL's legacy provider; install it "
+				 "(openssl-provider-legacy, or openssl-libs), or write the file again elsewhere",
+				 f->path, what);
 	return cred_fail(f->cred, CRED_FAILED, "%s: %s%s%s%s", f->path, what, why ? " (" : "", why ? why : "",
 			 why ? ")" : "");
 }
@@ -44,10 +51,18 @@ static bool mac_unknown(const struct pfx *f)
 {
 	const X509_ALGOR *algorithm;
 	const ASN1_OBJECT *object;
+	EVP_KDF *kdf;
+	EVP_MD *md;
+	bool known;
 
 	PKCS12_get0_mac(NULL, &algorithm, NULL, NULL, f->p12);
 	X509_ALGOR_get0(&object, NULL, NULL, algorithm);
-	return !EVP_get_digestbyobj(object);
+	md = EVP_MD_fetch(NULL, OBJ_nid2sn(OBJ_obj2nid(object)), NULL);
+	kdf = EVP_KDF_fetch(NULL, "PKCS12KDF", NULL);
+	known = md && kdf;
+	EVP_KDF_free(kdf);
+	EVP_MD_free(md);
+	return !known;
 }
 
 static int unlock(struct pfx *f)
