@@ -32,7 +32,8 @@ static bool overwrite_file(int dir, const char *name, const struct stat *seen)
 	struct stat st;
 	bool ok;
 
-	if (fd < 0 && errno == EACCES && seen->st_uid == geteuid() && fchmodat(dir, name, 0600, 0) == 0)
+	if (fd < 0 && errno == EACCES && seen->st_uid == geteuid() &&
+	    fchmodat(dir, name, 0600, AT_SYMLINK_NOFOLLOW) == 0)
 		fd = openat(dir, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return false;
