@@ -258,7 +258,7 @@ test_mutations() {
 # --- requests, renewals, replacing --------------------------------------------------------------
 
 signed() { # CSR OUT
-	openssl x509 -req -in "$1" -CA "$W/issuing.pem" -CAkey "$W/issuing.key" -CAcreateserial -days 30 -extfile "$W/leaf.ext" -out "$2" 2>log ||
+	openssl x509 -req -in "$1" -CA "$W/issuing.pem" -CAkey "$W/issuing.key" -CAcreateserial -days 40 -extfile "$W/leaf.ext" -out "$2" 2>log ||
 		fail "$(<log)"
 }
 
