@@ -101,12 +101,12 @@ static bool is_ours(int dir, const char *name)
 /* --- the hidden folder ------------------------------------------------------------- */
 
 /* Who may pass is the folder's own mode to say, as with files that lie in it: that of the files is 0600. */
-static int make_inner(int outer, const char *name)
+static int make_inner(int outer, const char *name, bool make)
 {
-	bool made = mkdirat(outer, name, 0700) == 0;
+	bool made = make && mkdirat(outer, name, 0700) == 0;
 	int fd;
 
-	if (!made && errno != EEXIST)
+	if (make && !made && errno != EEXIST)
 		return -1;
 	fd = openat(outer, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd >= 0 && made && fchmod(fd, 0755) != 0) {
@@ -138,7 +138,7 @@ static bool find_current(struct generations *g)
 	return true;
 }
 
-bool generations_open(struct generations *g, int dir)
+bool generations_open(struct generations *g, int dir, bool make)
 {
 	struct stat st;
 
@@ -150,8 +150,8 @@ bool generations_open(struct generations *g, int dir)
 	}
 	if (!find_current(g))
 		return failed(g, CURRENT);
-	g->all = make_inner(dir, ALL);
-	return g->all >= 0 || failed(g, ALL);
+	g->all = make_inner(dir, ALL, make);
+	return g->all >= 0 || (!make && errno == ENOENT) || failed(g, ALL);
 }
 
 void generations_close(struct generations *g)
@@ -171,7 +171,7 @@ static int begin(struct generations *g, char id[GENERATION_NAME])
 	if (RAND_bytes(random, sizeof(random)) != 1)
 		return -1;
 	mtls_bytes_hex(random, sizeof(random), id);
-	return make_inner(g->all, id);
+	return make_inner(g->all, id, true);
 }
 
 bool generations_write(struct generations *g, struct mtls_bytes cert, struct mtls_bytes key, char id[GENERATION_NAME])
@@ -196,7 +196,8 @@ bool generations_switch(struct generations *g, const char *id)
 	if (!put_link(g->dir, target, CURRENT))
 		return failed(g, CURRENT);
 	memcpy(g->current, id, GENERATION_NAME);
-	return fsync(g->dir) == 0 || failed(g, CURRENT);
+	g->unsynced = fsync(g->dir) != 0;
+	return !g->unsynced || failed(g, CURRENT);
 }
 
 /* --- what lies there already --------------------------------------------------------- */
@@ -295,4 +296,27 @@ bool generations_sweep(struct generations *g)
 	else if (fd >= 0)
 		close(fd);
 	return (ok || failed(g, ALL)) && drop_passphrase(g);
+}
+
+bool generations_clear(struct generations *g)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < PARTS; i++) {
+		const char *name = mtls_part_file(parts[i]);
+
+		errno = EBUSY; /* somebody has put it there since */
+		if (parts[i] != MTLS_PASS && fstatat(g->dir, name, &st, 0) == 0)
+			return failed(g, name);
+		if (is_ours(g->dir, name) && unlinkat(g->dir, name, 0) != 0)
+			return failed(g, name);
+	}
+	if (g->current[0] && unlinkat(g->dir, CURRENT, 0) != 0)
+		return failed(g, CURRENT);
+	g->current[0] = '\0';
+	if (g->all < 0)
+		return true;
+	if (!generations_sweep(g))
+		return false;
+	return unlinkat(g->dir, ALL, AT_REMOVEDIR) == 0 || errno == ENOTEMPTY || failed(g, ALL);
 }

@@ -17,10 +17,11 @@ struct generations {
 	int all;                       /* its .generations */
 	char current[GENERATION_NAME]; /* "": there is none yet */
 	const char *at;                /* the name that an error is about */
+	bool unsynced;                 /* the disk may have another current one: none of them may be deleted */
 };
 
-/* For the folder dir, which stays the caller's. To be closed in any case. */
-bool generations_open(struct generations *, int dir);
+/* For the folder dir, which stays the caller's. make: its .generations, or all is -1. To be closed in any case. */
+bool generations_open(struct generations *, int dir, bool make);
 void generations_close(struct generations *);
 
 /* A new one of these files, on the disk; nothing refers to it yet. id is filled where it could be begun. */
@@ -31,6 +32,9 @@ bool generations_adopt(struct generations *);
 bool generations_switch(struct generations *, const char *id);
 /* Overwrites and deletes all but the current one. */
 bool generations_sweep(struct generations *);
+
+/* The same with the current one, which no name leads to any more. */
+bool generations_clear(struct generations *);
 
 /* A file that is new, 0600, and on the disk; unlinked again where that fails. */
 bool generations_put(int dir, const char *name, struct mtls_bytes);

@@ -22,6 +22,7 @@ struct import {
 	struct cred_pair pair;
 	struct cred_credential before; /* what is in the folder now */
 	BIO *cert, *key;               /* what is to be there, as PEM */
+	struct mtls_identity *after;   /* the same, as the shim reads it */
 	bool force;
 };
 
@@ -119,22 +120,17 @@ static int judge(struct import *i)
 				   .file[MTLS_KEY].data = cred_content(i->key),
 				   .file[MTLS_PASS].how = MTLS_FILE_NONE,
 				   .file[MTLS_CONF].how = MTLS_FILE_NONE};
-	struct mtls_identity *identity = NULL;
 	struct mtls_blocks blocks;
 	struct mtls_error error;
 	enum mtls_reason reason = mtls_credential_scan(&files, &blocks, &error);
-	int status;
 
 	if (reason == MTLS_USABLE)
-		reason = mtls_identity_load(&mtls_crypto_linked, &blocks, &identity, &error);
+		reason = mtls_identity_load(&mtls_crypto_linked, &blocks, &i->after, &error);
 	if (reason == MTLS_USABLE)
-		status = cred_may_replace(i->cred, &i->before, i->force, identity->subject);
-	else
-		status = cred_fail(i->cred, CRED_FAILED, "%s: %s%s%s%s; %s", i->in.key[0].file,
-				   mtls_reason_sentence(reason), error.detail[0] ? " (" : "", error.detail,
-				   error.detail[0] ? ")" : "", mtls_reason_remedy(reason));
-	mtls_identity_free(&mtls_crypto_linked, identity);
-	return status;
+		return CRED_GO_ON;
+	return cred_fail(i->cred, CRED_FAILED, "%s: %s%s%s%s; %s", i->in.key[0].file, mtls_reason_sentence(reason),
+			 error.detail[0] ? " (" : "", error.detail, error.detail[0] ? ")" : "",
+			 mtls_reason_remedy(reason));
 }
 
 static int read_files(struct import *i, int n, char **files)
@@ -168,7 +164,8 @@ static int carry_out(struct import *i, int n, char **files)
 		status = judge(i);
 	if (status != CRED_GO_ON)
 		return status;
-	if (!cred_store(i->cred, folder, cred_content(i->cert), cred_content(i->key)) || !drop_request_key(i))
+	if (!cred_store(i->cred, folder, cred_content(i->cert), cred_content(i->key), i->force, i->after->subject) ||
+	    !drop_request_key(i))
 		return CRED_FAILED;
 	cred_pair_note_gap(i->cred, &i->pair);
 	if (i->pair.left_out)
@@ -188,6 +185,7 @@ int cred_import(struct cred *cred, int argc, char **argv)
 	BIO_free(i.cert);
 	cred_pair_free(&i.pair);
 	cred_input_free(&i.in);
+	mtls_identity_free(&mtls_crypto_linked, i.after);
 	cred_close(&i.before);
 	return status;
 }

@@ -101,19 +101,6 @@ static int take_options(struct cred *cred, struct options *o, int argc, char **a
 	return status == CRED_GO_ON ? cred_begin(cred, argc, argv) : status;
 }
 
-/* May a credential be put there? */
-static int check_vacancy(const struct cred *cred, bool force)
-{
-	struct cred_credential credential;
-	int status;
-
-	if (!cred_open(cred, &credential))
-		return cred_fail(cred, CRED_FAILED, "%s: %s", cred->env.place[0].folder, strerror(errno));
-	status = cred_may_replace(cred, &credential, force, NULL);
-	cred_close(&credential);
-	return status;
-}
-
 /* May a request's key? Another one may be on its way. */
 static int check_request(const struct cred *cred, bool force)
 {
@@ -135,7 +122,7 @@ static int fail_crypto(const struct cred *cred)
 }
 
 /* A memory BIO wipes what it held when it grows and when it is freed. */
-static int make_and_store(const struct cred *cred, const struct cred_request *request)
+static int make_and_store(const struct cred *cred, const struct cred_request *request, bool force)
 {
 	BIO *cert_pem = BIO_new(BIO_s_mem()), *key_pem = BIO_new(BIO_s_mem());
 	EVP_PKEY *key = cred_make_key(request->type);
@@ -145,7 +132,8 @@ static int make_and_store(const struct cred *cred, const struct cred_request *re
 	if (!cert || !cert_pem || !key_pem || !PEM_write_bio_X509(cert_pem, cert) ||
 	    !PEM_write_bio_PKCS8PrivateKey(key_pem, key, NULL, NULL, 0, NULL, NULL))
 		fail_crypto(cred);
-	else if (cred_store(cred, cred->env.place[0].folder, cred_content(cert_pem), cred_content(key_pem)))
+	else if (cred_store(cred, cred->env.place[0].folder, cred_content(cert_pem), cred_content(key_pem), force,
+			    NULL))
 		status = CRED_GO_ON;
 	X509_free(cert);
 	EVP_PKEY_free(key);
@@ -155,7 +143,7 @@ static int make_and_store(const struct cred *cred, const struct cred_request *re
 }
 
 /* The request goes out only after its key is safe. */
-static int make_request(const struct cred *cred, const struct cred_request *request)
+static int make_request(const struct cred *cred, const struct cred_request *request, bool force)
 {
 	const char *folder = cred->env.place[0].folder;
 	BIO *pem = BIO_new(BIO_s_mem()), *key_pem = BIO_new(BIO_s_mem());
@@ -166,7 +154,7 @@ static int make_request(const struct cred *cred, const struct cred_request *requ
 	if (!r || !pem || !key_pem || !PEM_write_bio_X509_REQ(pem, r) ||
 	    !PEM_write_bio_PKCS8PrivateKey(key_pem, key, NULL, NULL, 0, NULL, NULL))
 		fail_crypto(cred);
-	else if (cred_store_file(cred, folder, CRED_REQUEST_KEY, cred_content(key_pem)))
+	else if (cred_store_file(cred, folder, CRED_REQUEST_KEY, cred_content(key_pem), force))
 		status = CRED_DONE;
 	if (status == CRED_DONE) {
 		fwrite(cred_content(pem).p, 1, cred_content(pem).n, stdout);
@@ -187,12 +175,12 @@ int cred_new(struct cred *cred, int argc, char **argv)
 
 	if (status == CRED_GO_ON)
 		status = cred_target(cred);
-	if (status == CRED_GO_ON)
-		status = o.csr ? check_request(cred, o.force) : check_vacancy(cred, o.force);
+	if (status == CRED_GO_ON && o.csr)
+		status = check_request(cred, o.force);
 	if (status != CRED_GO_ON)
 		return status;
 	if (o.csr)
-		return make_request(cred, &o.request);
-	status = make_and_store(cred, &o.request);
+		return make_request(cred, &o.request, o.force);
+	status = make_and_store(cred, &o.request, o.force);
 	return status == CRED_GO_ON ? cred_report(cred) : status;
 }

@@ -26,11 +26,13 @@ int cred_remove(struct cred *cred, int argc, char **argv)
 		return cred_fail(cred, CRED_FAILED, "%s: %s", folder, strerror(errno));
 	state = mtls_reason_state(before.reason);
 	status = cred_may_replace(cred, &before, true, NULL);
-	if (status == CRED_GO_ON && (state == MTLS_STATE_ABSENT || before.reason == MTLS_FOLDER_MISSING))
+	if (status == CRED_GO_ON && state == MTLS_STATE_ABSENT && !cred_store_clear(cred, folder))
+		status = CRED_FAILED;
+	else if (status == CRED_GO_ON && (state == MTLS_STATE_ABSENT || before.reason == MTLS_FOLDER_MISSING))
 		status = cred_fail(cred, before.reason == MTLS_FOLDER_MISSING ? CRED_FAILED : CRED_DONE, "%s: %s",
 				   folder, mtls_reason_sentence(before.reason));
 	else if (status == CRED_GO_ON)
-		status = cred_store(cred, folder, nothing, nothing) ? CRED_DONE : CRED_FAILED;
+		status = cred_store(cred, folder, nothing, nothing, true, NULL) ? CRED_DONE : CRED_FAILED;
 	if (status == CRED_DONE && state != MTLS_STATE_ABSENT)
 		cred_say(stdout, "removed: %s%s%s", folder, before.identity ? ": subject " : "",
 			 before.identity ? before.identity->subject : "");
