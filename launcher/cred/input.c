@@ -180,8 +180,19 @@ static int take_key_der(const struct file *f, const char *label)
 	return status;
 }
 
-/* The label that PEM has for it; NULL where it is none of the two. */
-static const char *pkcs8_label(struct mtls_bytes der)
+/* PKCS#1 and SEC 1. */
+static const char *traditional_label(struct mtls_bytes der)
+{
+	const unsigned char *p = der.p;
+	EVP_PKEY *key = d2i_AutoPrivateKey(NULL, &p, (long)der.n);
+	int type = key && p == der.p + der.n ? EVP_PKEY_get_base_id(key) : EVP_PKEY_NONE;
+
+	EVP_PKEY_free(key);
+	return type == EVP_PKEY_RSA ? "RSA PRIVATE KEY" : type == EVP_PKEY_EC ? "EC PRIVATE KEY" : NULL;
+}
+
+/* The label that PEM has for a key; NULL where it is none. */
+static const char *key_label(struct mtls_bytes der)
 {
 	const unsigned char *p = der.p, *q = der.p;
 	PKCS8_PRIV_KEY_INFO *plain = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)der.n);
@@ -194,7 +205,7 @@ static const char *pkcs8_label(struct mtls_bytes der)
 		label = "ENCRYPTED PRIVATE KEY";
 	PKCS8_PRIV_KEY_INFO_free(plain);
 	X509_SIG_free(locked);
-	return label;
+	return label ? label : traditional_label(der);
 }
 
 static int take_der(const struct file *f)
@@ -217,10 +228,10 @@ static int take_der(const struct file *f)
 	p7 = d2i_PKCS7(NULL, &p, n);
 	if (p7)
 		return take_pkcs7(f, p7);
-	label = pkcs8_label(f->data);
+	label = key_label(f->data);
 	if (label)
 		return take_key_der(f, label);
-	return refuse(f, "it begins as DER, but is no certificate, PKCS#12, PKCS#7 or PKCS#8, or it is not whole");
+	return refuse(f, "it begins as DER, but is no certificate, PKCS#12, PKCS#7 or private key, or it is not whole");
 }
 
 /* What people take for a certificate; NULL: nothing known. */

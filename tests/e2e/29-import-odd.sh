@@ -132,6 +132,22 @@ test_empty_bundle() {
 	one_line 'neither a certificate nor a private key'
 }
 
+# Keys in DER as OpenSSL wrote them before PKCS#8.
+test_traditional_der() {
+	cp "$W"/odd.* .
+	openssl ec -in odd.key -outform DER -out x 2>log
+	attempt "$CRED" import -d d x odd.pem
+	expect_rc 0
+	openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=rsa -days 30 -keyout rsa.key -out rsa.pem 2>log
+	openssl rsa -in rsa.key -traditional -outform DER -out x 2>log
+	attempt "$CRED" import -d e x rsa.pem
+	expect_rc 0
+	(cat x; echo tail) >y
+	attempt "$CRED" import -d f y rsa.pem
+	expect_rc 2
+	one_line 'not whole'
+}
+
 # signed SUBJECT CA OUT: a certificate for OUT.key of that subject, by the CA's name and key
 signed() {
 	[ -e "$3.key" ] || openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$3.key"
