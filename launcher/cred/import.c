@@ -23,6 +23,7 @@ struct import {
 	struct cred_credential before; /* what is in the folder now */
 	BIO *cert, *key;               /* what is to be there, as PEM */
 	struct mtls_identity *after;   /* the same, as the shim reads it */
+	OSSL_PROVIDER *legacy;         /* RC2 and the like; NULL: it is not installed */
 	bool force;
 };
 
@@ -128,16 +129,16 @@ static int judge(struct import *i)
 		reason = mtls_identity_load(&mtls_crypto_linked, &blocks, &i->after, &error);
 	if (reason == MTLS_USABLE)
 		return CRED_GO_ON;
-	return cred_fail(i->cred, CRED_FAILED, "%s: %s%s%s%s; %s", i->in.key[0].file, mtls_reason_sentence(reason),
-			 error.detail[0] ? " (" : "", error.detail, error.detail[0] ? ")" : "",
-			 mtls_reason_remedy(reason));
+	return cred_fail(i->cred, CRED_FAILED, "%s, as it would be: %s%s%s%s; %s", mtls_part_file(error.part),
+			 mtls_reason_sentence(reason), error.detail[0] ? " (" : "", error.detail,
+			 error.detail[0] ? ")" : "", mtls_reason_remedy(reason));
 }
 
 static int read_files(struct import *i, int n, char **files)
 {
 	int status = CRED_GO_ON;
 
-	OSSL_PROVIDER_try_load(NULL, "legacy", 1); /* RC2 and the like; for the life of this process */
+	i->legacy = OSSL_PROVIDER_try_load(NULL, "legacy", 1);
 	for (int k = 0; status == CRED_GO_ON && k < n; k++)
 		status = cred_input_file(i->cred, &i->in, files[k]);
 	if (status == CRED_GO_ON && i->in.n_keys == 0)
@@ -187,5 +188,6 @@ int cred_import(struct cred *cred, int argc, char **argv)
 	cred_input_free(&i.in);
 	mtls_identity_free(&mtls_crypto_linked, i.after);
 	cred_close(&i.before);
+	OSSL_PROVIDER_unload(i.legacy);
 	return status;
 }

@@ -171,6 +171,22 @@ test_loops() {
 	[ "$(grep -c BEGIN e/$cert)" = 2 ] || fail "its issuer is left out: $(<err)"
 }
 
+# The file at fault is the one that would be made: a chain may be of many files.
+test_a_chain_that_is_too_long() {
+	local n
+	cp "$W"/odd.* .
+	mv odd.key c0.key
+	mv odd.pem c0.pem
+	for n in {1..34}; do signed "/CN=$n" "c$((n - 1))" "c$n"; done
+	attempt "$CRED" import -d d c*.pem c34.key
+	expect_rc 2
+	one_line "$cert, as it would be: this is too large (33 certificates)"
+	rm c1.pem c2.pem
+	attempt "$CRED" import -d d c*.pem c34.key
+	expect_rc 0
+	[ "$(grep -c BEGIN d/$cert)" = 32 ] || fail "$(grep -c BEGIN d/$cert)"
+}
+
 # --- OpenSSL -------------------------------------------------------------------------------------------
 
 test_openssl_lacks_a_part() {
