@@ -57,25 +57,31 @@ static char *request_key_path(const struct import *i)
 	return asprintf(&path, "%s/%s", i->cred->env.place[0].folder, CRED_REQUEST_KEY) < 0 ? NULL : path;
 }
 
+/* NULL: it is none, or encrypted. */
+static EVP_PKEY *key_of(struct mtls_bytes pem)
+{
+	BIO *bio = pem.n ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
+	EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)"") : NULL;
+
+	BIO_free(bio);
+	return key;
+}
+
 /* NULL: there is none that could be read. */
 static EVP_PKEY *request_key(const struct import *i)
 {
 	char *path = request_key_path(i);
 	struct cred_bytes bytes = {0};
 	EVP_PKEY *key = NULL;
-	BIO *bio;
 
-	if (path && !cred_read(path, MTLS_FILE_MAX, &bytes)) {
-		bio = BIO_new_mem_buf(bytes.p, (int)bytes.n);
-		key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)"") : NULL;
-		BIO_free(bio);
-	}
+	if (path && !cred_read(path, MTLS_FILE_MAX, &bytes))
+		key = key_of((struct mtls_bytes){bytes.p, bytes.n});
 	cred_bytes_free(&bytes);
 	free(path);
 	return key;
 }
 
-/* For a certificate that came without its key: that of its request, or the one in force. */
+/* For a certificate that came without its key: that of its request, or the one that is there. */
 static int add_own_keys(struct import *i)
 {
 	const char *folder = i->cred->env.place[0].folder;
@@ -84,8 +90,13 @@ static int add_own_keys(struct import *i)
 
 	if (key)
 		status = cred_input_key(i->cred, &i->in, folder, key);
-	if (status == CRED_GO_ON && i->before.identity && EVP_PKEY_up_ref(i->before.identity->key))
-		status = cred_input_key(i->cred, &i->in, folder, i->before.identity->key);
+	key = i->before.identity ? i->before.identity->key : NULL;
+	if (!key || !EVP_PKEY_up_ref(key)) /* it may wait there for this certificate */
+		key = key_of(i->before.reading.files.file[MTLS_KEY].data);
+	if (status != CRED_GO_ON)
+		EVP_PKEY_free(key);
+	else if (key)
+		status = cred_input_key(i->cred, &i->in, folder, key);
 	i->in.n_own = i->in.n_keys;
 	return status;
 }

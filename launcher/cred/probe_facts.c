@@ -7,6 +7,8 @@
 #include "launcher/cred/probe.h"
 
 #include "core/policy.h"
+#include "host/crypto_linked.h"
+#include "host/errors.h"
 
 #include <openssl/x509v3.h>
 #include <string.h>
@@ -135,9 +137,8 @@ static bool install(SSL *ssl, const struct mtls_identity *identity)
 	return SSL_use_cert_and_key(ssl, identity->leaf, identity->key, identity->chain, 1) == 1;
 }
 
-int probe_answer(SSL *ssl, void *of)
+static void answer(SSL *ssl, const struct probe_facts *known)
 {
-	struct probe_facts *known = of;
 	const struct probe_target *target = &known->probe->target;
 	const struct cred_credential *credential = known->probe->credential;
 	struct probe_request *request = &known->result->request;
@@ -170,5 +171,13 @@ int probe_answer(SSL *ssl, void *of)
 		request->presented = false;
 		request->decision = MTLS_KEY_UNSUPPORTED;
 	}
+}
+
+/* What fails here must not stay in the error queue: SSL_get_error would take it for the handshake's. */
+int probe_answer(SSL *ssl, void *known)
+{
+	mtls_errors_keep(&mtls_crypto_linked);
+	answer(ssl, known);
+	mtls_errors_restore(&mtls_crypto_linked);
 	return 1; /* without a certificate libssl says so itself; 0 would end the handshake */
 }

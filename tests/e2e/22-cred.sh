@@ -5,6 +5,7 @@
 # after a fault or a kill at any step), and that a server gets to see what `new` made.
 
 parallel=2 # so no server is started in setup: the runner would wait for it
+deadline=90
 cert=client_cert.pem key=private_key.pem pass=private_key_pass.txt
 
 # fault.so notes on descriptor 9 what changes the file system. The FAULT_AT-th call fails with FAULT_ERRNO, 0: kills.

@@ -61,7 +61,7 @@ test_usage() {
 	done
 	attempt "$CRED" probe --help
 	expect_rc 0
-	expect_text out 'probe HOST[:PORT]'
+	expect_text out 'probe   HOST[:PORT]'
 }
 
 # All of it, to the letter: what is named, in which order, and nothing else.

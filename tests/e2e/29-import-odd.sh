@@ -126,6 +126,18 @@ test_remove_where_none_is_in_force() {
 
 # --- files and chains ------------------------------------------------------------------------------
 
+# A key that was made by hand, and now its certificate comes.
+test_key_that_waits() {
+	mkdir d
+	cp "$W/odd.key" d/$key
+	attempt "$CRED" import -d d "$W/odd.pem"
+	expect_rc 2
+	one_line '(certificate-missing); --force'
+	attempt "$CRED" import -d d --force "$W/odd.pem"
+	expect_rc 0
+	[ "$(openssl pkey -in d/$key -pubout)" = "$(openssl pkey -in "$W/odd.key" -pubout)" ] || fail "another key"
+}
+
 test_empty_bundle() {
 	attempt "$CRED" import -d d "$W/empty.p7c"
 	expect_rc 2
