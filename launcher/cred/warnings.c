@@ -58,8 +58,7 @@ static void check_dates(struct warnings *w, X509 *x, unsigned number)
 		warn(w, MTLS_CERT, "certificate %u expires on %s", number, date);
 }
 
-/* Nobody looks at the signature of a root; at that of a self-signed leaf some services do, when it is registered.
- */
+/* Nobody looks at the signature of a root, but some services at that of a leaf that is registered with them. */
 static void check_signature(struct warnings *w, X509 *x, unsigned number)
 {
 	int hash = NID_undef;
