@@ -271,9 +271,8 @@ static void credential_line(const struct probe *probe)
 		     place->folder ? place->folder : place->file[MTLS_CERT]);
 		return;
 	}
-	text = place ? cred_sentence(&credential->reading, &credential->error) : cred_places(&probe->cred->env);
-	line("credential", place ? "%s%s" : "%s; looked at: %s", place ? "" : mtls_reason_sentence(credential->reason),
-	     text ? text : "");
+	text = cred_why(probe->cred, credential);
+	line("credential", "%s", text ? text : mtls_reason_sentence(credential->reason));
 	free(text);
 }
 

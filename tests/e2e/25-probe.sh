@@ -310,7 +310,7 @@ test_no_credential() {
 	[ ! -e /etc/mtls ] || skip "there is an /etc/mtls"
 	attempt "$CRED" probe "localhost:$port"
 	expect_rc 1
-	grep -q "^credential   there is no credential here; looked at: $HOME/.config/mtls (the user's configuration), /etc/mtls (" out ||
+	grep -q "^credential   there is no credential here; looked at: $HOME/.config/mtls (the user's configuration), /etc/mtls (.*; put client_cert.pem and private_key.pem there, or name" out ||
 		fail "$(<out)"
 }
 
