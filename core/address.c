@@ -214,12 +214,3 @@ const char *mtls_addr_print(const struct mtls_addr *a, char buffer[MTLS_ADDR_TEX
 	*end = '\0';
 	return buffer;
 }
-
-bool mtls_addr_same_ip(const struct mtls_addr *a, const struct mtls_addr *b)
-{
-	if (a->family != b->family)
-		return false;
-	if (a->family == 4)
-		return mtls_compare(a->ip, b->ip, 4) == 0;
-	return a->family == 6 && mtls_compare(a->ip, b->ip, 16) == 0;
-}

@@ -22,6 +22,5 @@ bool mtls_addr_parse(struct mtls_bytes text, struct mtls_addr *out);
 void mtls_addr_set(struct mtls_addr *, const unsigned char *ip, size_t n, uint16_t port);
 /* RFC 5952 text, NUL-ended; "" for family 0. Returns buffer. */
 const char *mtls_addr_print(const struct mtls_addr *, char buffer[MTLS_ADDR_TEXT]);
-bool mtls_addr_same_ip(const struct mtls_addr *, const struct mtls_addr *);
 
 #endif

@@ -9,11 +9,11 @@
 #include <signal.h>
 #include <string.h>
 
-/* All of the help fits 24 lines of 80 (tests/e2e/27-manners.sh), and names every option that a completion offers. */
+/* All of the help fits 24 lines of 80 (tests/e2e/26-manners.sh), and names every option that a completion offers. */
 static const struct verb {
 	const char *name;
-	int (*run)(struct cred *, int argc, char **argv); /* NULL: not in this version, and not in the help */
-	const char *help;                                 /* lines, the first behind the name */
+	int (*run)(struct cred *, int argc, char **argv);
+	const char *help; /* lines, the first behind the name */
 } verbs[] = {
 	{"new", cred_new,
 	 "make a key and a self-signed certificate\n"
@@ -29,7 +29,7 @@ static const struct verb {
 	{"remove", cred_remove, "empty the files, then overwrite the old key\n"},
 	{"probe", cred_probe,
 	 "HOST[:PORT]: does the server ask, whom does it accept, and us?\n"
-	 "            --starttls PROTO\n"},
+	 "            --starttls smtp|imap|postgres\n"},
 	{"path", cred_path, "which folder is in force, and why\n"},
 };
 
@@ -42,8 +42,7 @@ void cred_help(void)
 	      "\n",
 	      stdout);
 	for (size_t i = 0; i < COUNT(verbs); i++)
-		if (verbs[i].run)
-			printf("  %-7s %s", verbs[i].name, verbs[i].help);
+		printf("  %-7s %s", verbs[i].name, verbs[i].help);
 	fputs("\n"
 	      "  -d, --dir DIR   the folder, before or after the verb; without it the one in\n"
 	      "                  force, else /etc/mtls for root, ~/.config/mtls for others\n"
@@ -62,8 +61,6 @@ static int run_verb(struct cred *cred, int argc, char **argv)
 		if (strcmp(argv[0], verbs[i].name) != 0)
 			continue;
 		cred->verb = verbs[i].name;
-		if (!verbs[i].run)
-			return cred_fail(cred, CRED_FAILED, "not in this version");
 		optind = 0; /* getopt starts anew, now behind the verb */
 		return verbs[i].run(cred, argc, argv);
 	}

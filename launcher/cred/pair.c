@@ -4,21 +4,9 @@
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
-#include <string.h>
+#include <stdlib.h>
 
 static const struct cred_pair none;
-
-static char *name_of(const X509_NAME *name, char text[MTLS_SUBJECT_MAX])
-{
-	BIO *bio = BIO_new(BIO_s_mem());
-	int n = -1;
-
-	if (bio && X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253) >= 0)
-		n = BIO_read(bio, text, MTLS_SUBJECT_MAX - 1);
-	text[n > 0 ? n : 0] = '\0';
-	BIO_free(bio);
-	return text;
-}
 
 static bool is_younger(X509 *a, X509 *b)
 {
@@ -111,34 +99,45 @@ static unsigned count_others(const struct cred_input *in, const struct cred_pair
 
 static int no_pair(const struct cred *cred, const struct cred_input *in, const char *folder)
 {
-	char subject[MTLS_SUBJECT_MAX];
+	char *subject;
+	int status;
 
 	if (!in->certs && in->n_keys == in->n_own) /* a PFX or PKCS#7 may be empty */
 		return cred_fail(cred, CRED_FAILED, "there is neither a certificate nor a private key in the files");
 	if (!in->certs)
 		return cred_fail(cred, CRED_FAILED, "%s: this has a private key, but no certificate; give both",
 				 in->key[0].file);
-	name_of(X509_get_subject_name(sk_X509_value(in->certs, 0)), subject);
+	subject = cred_name(X509_get_subject_name(sk_X509_value(in->certs, 0)));
 	if (in->n_keys == in->n_own)
-		return cred_fail(cred, CRED_FAILED,
-				 "there is no private key for %s, neither in the files nor in %s; give both", subject,
-				 folder);
-	return cred_fail(cred, CRED_FAILED, "%s: no certificate here belongs to this key (the first is %s)",
-			 in->key[0].file, subject);
+		status = cred_fail(cred, CRED_FAILED,
+				   "there is no private key for %s, neither in the files nor in %s; give both",
+				   subject ? subject : "?", folder);
+	else
+		status = cred_fail(cred, CRED_FAILED, "%s: no certificate here belongs to this key (the first is %s)",
+				   in->key[0].file, subject ? subject : "?");
+	free(subject);
+	return status;
+}
+
+static int two_pairs(const struct cred *cred, X509 *one, X509 *other)
+{
+	char *first = cred_name(X509_get_subject_name(one)), *second = cred_name(X509_get_subject_name(other));
+
+	cred_fail(cred, CRED_FAILED, "there are two pairs: %s and %s; import one", first ? first : "?",
+		  second ? second : "?");
+	free(first);
+	free(second);
+	return CRED_FAILED;
 }
 
 int cred_pair_choose(const struct cred *cred, const struct cred_input *in, const char *folder, struct cred_pair *pair)
 {
-	char first[MTLS_SUBJECT_MAX], second[MTLS_SUBJECT_MAX];
-
 	*pair = none;
 	for (size_t i = 0; i < in->n_keys; i++) {
 		X509 *leaf = leaf_of(in, in->key[i].key);
 
 		if (leaf && pair->leaf)
-			return cred_fail(cred, CRED_FAILED, "there are two pairs: %s and %s; import one",
-					 name_of(X509_get_subject_name(pair->leaf), first),
-					 name_of(X509_get_subject_name(leaf), second));
+			return two_pairs(cred, pair->leaf, leaf);
 		if (!leaf)
 			continue;
 		pair->leaf = leaf;
@@ -180,13 +179,15 @@ void cred_pair_note_gap(const struct cred *cred, const struct cred_pair *pair)
 {
 	int n = sk_X509_num(pair->chain);
 	X509 *last = n ? sk_X509_value(pair->chain, n - 1) : pair->leaf;
-	char issuer[MTLS_SUBJECT_MAX], where[300];
+	char *issuer, where[300];
 
 	if (pair->root || is_self_signed(last))
 		return;
 	published(last, where);
+	issuer = cred_name(X509_get_issuer_name(last));
 	cred_fail(cred, CRED_DONE,
 		  "note: the issuer is not among the files: %s; where it is an intermediate and no root, "
 		  "servers may need it: import it, too%s",
-		  name_of(X509_get_issuer_name(last), issuer), where);
+		  issuer ? issuer : "?", where);
+	free(issuer);
 }

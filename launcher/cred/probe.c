@@ -50,6 +50,17 @@ static bool is_address(struct mtls_bytes host)
 	return mtls_addr_parse(host, &address);
 }
 
+/* What is pasted with a host (a path, a user), and what the resolver would not say no to ("*" is an address to it). */
+static bool is_no_name(struct mtls_bytes host)
+{
+	static const char never[] = "/@*?#\\\"'<>";
+
+	for (size_t i = 0; i < host.n; i++)
+		if (host.p[i] <= ' ' || host.p[i] == 0x7f || memchr(never, host.p[i], sizeof(never) - 1))
+			return true;
+	return false;
+}
+
 /* HOST, HOST:PORT, [ADDRESS] or [ADDRESS]:PORT. NULL, or what is wrong with it. An address of IPv6 may do without
  * brackets. */
 static const char *read_target(const char *operand, const char *port, struct probe_target *target)
@@ -73,7 +84,9 @@ static const char *read_target(const char *operand, const char *port, struct pro
 		return "what stands in brackets is no address";
 	if (host.n && !target->literal && host.p[host.n - 1] == '.')
 		host.n--;
-	if (host.n == 0 || host.n >= sizeof(target->host) || strchr(operand, '/'))
+	if (strstr(operand, "://"))
+		return "this is a URL; give its HOST or HOST:PORT";
+	if (host.n == 0 || host.n >= sizeof(target->host) || is_no_name(host))
 		return "not HOST or HOST:PORT";
 	if (*end && !is_port(end + 1))
 		return "a port is a number from 1 to 65535";

@@ -11,24 +11,17 @@
 #include "host/errors.h"
 
 #include <openssl/x509v3.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* RFC 4514, printable ASCII: control and non-ASCII bytes are escaped by the flags, what is left becomes '?'. */
+/* As cred_name, but cut. */
 static void name_text(const X509_NAME *name, char text[PROBE_NAME_MAX])
 {
-	BIO *memory = BIO_new(BIO_s_mem());
-	int n = 0;
+	char *whole = cred_name(name);
 
-	if (memory && X509_NAME_print_ex(memory, name, 0, XN_FLAG_RFC2253) >= 0)
-		n = BIO_read(memory, text, PROBE_NAME_MAX);
-	BIO_free(memory);
-	if (n >= PROBE_NAME_MAX)
+	if (snprintf(text, PROBE_NAME_MAX, "%s", whole ? whole : "") >= PROBE_NAME_MAX)
 		memcpy(text + PROBE_NAME_MAX - 4, "...", 4);
-	else
-		text[n > 0 ? n : 0] = '\0';
-	for (char *c = text; *c; c++)
-		if (*c < ' ' || *c > '~')
-			*c = '?';
+	free(whole);
 }
 
 /* libssl has verified it by the time it asks for ours: against the default trust store, for the target's name. */

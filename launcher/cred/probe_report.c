@@ -145,17 +145,6 @@ static void asked(const struct probe_request *request)
 
 /* --- the decision ------------------------------------------------------------------------- */
 
-/* The caller frees; NULL without memory. */
-static char *explanation(const struct mtls_reading *reading, const struct mtls_error *error)
-{
-	int n = mtls_reading_explain(reading, error, NULL, 0);
-	char *text = n < 0 ? NULL : malloc((size_t)n + 1);
-
-	if (text)
-		mtls_reading_explain(reading, error, text, (size_t)n + 1);
-	return text;
-}
-
 /* Which setting makes a row of the policy hold; MTLS_SETTINGS: none does. */
 static enum mtls_setting setting_of(enum mtls_reason reason)
 {
@@ -181,7 +170,7 @@ static void withheld(const struct probe *probe, enum mtls_reason reason)
 	char *text = NULL;
 
 	if (reason == MTLS_BAD_SETTING) {
-		text = explanation(reading, &reading->policy.error);
+		text = cred_sentence(reading, &reading->policy.error);
 		line("  decision", "withheld, %s: %s", word, text ? text : sentence);
 	} else if (reason == probe->credential->reason) { /* told at the beginning, with its remedy */
 		line("  decision", "withheld, %s: %s", word, sentence);
@@ -282,9 +271,8 @@ static void credential_line(const struct probe *probe)
 		     place->folder ? place->folder : place->file[MTLS_CERT]);
 		return;
 	}
-	text = place ? explanation(&credential->reading, &credential->error) : cred_places(&probe->cred->env);
-	line("credential", place ? "%s%s" : "%s; looked at: %s", place ? "" : mtls_reason_sentence(credential->reason),
-	     text ? text : "");
+	text = cred_why(probe->cred, credential);
+	line("credential", "%s", text ? text : mtls_reason_sentence(credential->reason));
 	free(text);
 }
 

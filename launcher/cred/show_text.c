@@ -72,10 +72,10 @@ bool cred_show_text(const struct cred_facts *f)
 
 	coloured = wants_colour();
 	state_line(f);
-	if (f->why && f->state != MTLS_STATE_BROKEN) /* there it is the first warning */
-		line("why", f->why, NULL);
 	if (f->place)
 		line("place", f->place, NULL);
+	if (f->why && f->state != MTLS_STATE_BROKEN) /* there it is the first warning */
+		line("why", f->why, NULL);
 	if (f->subject) {
 		line("subject", f->subject, NULL);
 		line("issuer", f->issuer, NULL);

@@ -58,12 +58,13 @@ static void check_dates(struct warnings *w, X509 *x, unsigned number)
 		warn(w, MTLS_CERT, "certificate %u expires on %s", number, date);
 }
 
-/* The signature of a self-signed certificate proves nothing to anybody: any hash will do. */
+/* Nobody looks at the signature of a root, but some services at that of a leaf that is registered with them. */
 static void check_signature(struct warnings *w, X509 *x, unsigned number)
 {
 	int hash = NID_undef;
 
-	if (X509_get_extension_flags(x) & EXFLAG_SS || !X509_get_signature_info(x, &hash, NULL, NULL, NULL))
+	if ((number > 1 && X509_get_extension_flags(x) & EXFLAG_SS) ||
+	    !X509_get_signature_info(x, &hash, NULL, NULL, NULL))
 		return;
 	if (hash == NID_sha1 || hash == NID_md5)
 		warn(w, MTLS_CERT, "certificate %u is signed with %s, which many servers refuse", number,

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "launcher/run/credential.h"
@@ -33,6 +34,34 @@ static void fill_standard_descriptors(void)
 		close(fd);
 }
 
+/* 0, or why no line could be added to this file, whose name is absolute. The file is not made. */
+static int log_error(const char *file)
+{
+	struct stat st;
+	char *folder;
+	int error;
+
+	if (stat(file, &st) == 0)
+		return S_ISDIR(st.st_mode) ? EISDIR : access(file, W_OK) == 0 ? 0 : errno;
+	error = errno;
+	if (error != ENOENT)
+		return error;
+	folder = text("%.*s", (int)(strrchr(file, '/') + 1 - file), file);
+	error = access(folder, W_OK | X_OK) == 0 ? 0 : errno;
+	free(folder);
+	return error;
+}
+
+/* The shim loses what it cannot write, and has nowhere to say so. */
+static void warn_of_log(void)
+{
+	const char *file = getenv("MTLS_LOG_FILE");
+	int error = file && *file == '/' ? log_error(file) : 0;
+
+	if (error)
+		say("warning: %s: %s: the log goes nowhere", file, strerror(error));
+}
+
 /* Everything that the shim needs. false: 125, and that was the only line. */
 static bool prepare(const struct options *o, const struct program *p)
 {
@@ -56,6 +85,8 @@ static bool prepare(const struct options *o, const struct program *p)
 		obstacle = reach_inside(p);
 	if (obstacle && log >= MTLS_LOG_WARN)
 		say("%s", obstacle);
+	if (log >= MTLS_LOG_WARN)
+		warn_of_log();
 	library_preload(&library);
 	ok = true;
 out:

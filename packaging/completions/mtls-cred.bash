@@ -37,11 +37,15 @@ _mtls_cred() {
 		mapfile -t COMPREPLY < <(compgen -W 'ec rsa ed25519' -- "$current")
 		return
 		;;
-	--cn | --days | --key-uri | --starttls) return ;;
+	--starttls)
+		mapfile -t COMPREPLY < <(compgen -W 'smtp imap postgres' -- "$current")
+		return
+		;;
+	--cn | --days) return ;;
 	esac
 	case $verb in
 	'') words+=' --version new import show check remove probe path' ;;
-	new) words+=' --cn --self-signed --csr --days --type --key-uri --force' ;;
+	new) words+=' --cn --self-signed --csr --days --type --force' ;;
 	import)
 		words+=' --pass-file --force'
 		if [[ $current != -* ]]; then

@@ -187,6 +187,26 @@ test_options_become_variables() {
 	expect_no_var MTLS_DISABLE
 }
 
+# What the shim cannot write is lost: then somebody is told before.
+test_a_log_that_goes_nowhere() {
+	local file said
+	while IFS='|' read -r file said; do
+		attempt "$RUN" -d "$GOOD" --log "$file" true
+		expect_rc 0
+		[ "$(<"$T/err")" = "${said:+mtls-run: warning: $file: $said: the log goes nowhere}" ] || fail "$file: $(<"$T/err")"
+		attempt env "MTLS_LOG_FILE=$file" "$RUN" -q -d "$GOOD" true
+		expect_rc 0
+		expect_silence
+	done <<-FILES
+		$T/no/log|No such file or directory
+		$T|Is a directory
+		$GOOD/client_cert.pem/log|Not a directory
+		/dev/full|
+		$T/log|
+	FILES
+	[ ! -e "$T/log" ] || fail "mtls-run makes it itself"
+}
+
 test_options_beat_the_environment() {
 	cd "$GOOD"
 	cp private_key.pem "$T/key.pem"

@@ -50,7 +50,11 @@ test_usage() {
 		no 64 "localhost:$value: a port is a number from 1 to 65535; see mtls-cred --help" "localhost:$value"
 		no 64 "[::1]:$value: a port is a number from 1 to 65535; see mtls-cred --help" "[::1]:$value"
 	done
-	for value in '' : . :443 https://localhost/ localhost/path "$(printf 'x%.0s' {1..254})"; do
+	for value in https://localhost/ https://localhost:8443 HTTP://user@localhost:1/x '://'; do
+		no 64 "$value: this is a URL; give its HOST or HOST:PORT; see mtls-cred --help" "$value"
+	done
+	for value in '' : . :443 localhost/path /socket user@localhost user@localhost:1 '*' '*.example:443' 'localhost 443' \
+		"$(printf 'x%.0s' {1..254})"; do
 		no 64 "$value: not HOST or HOST:PORT; see mtls-cred --help" "$value"
 	done
 	for value in '[' '[::1' '[::1]443'; do
@@ -306,7 +310,7 @@ test_no_credential() {
 	[ ! -e /etc/mtls ] || skip "there is an /etc/mtls"
 	attempt "$CRED" probe "localhost:$port"
 	expect_rc 1
-	grep -q "^credential   there is no credential here; looked at: $HOME/.config/mtls (the user's configuration), /etc/mtls (" out ||
+	grep -q "^credential   there is no credential here; looked at: $HOME/.config/mtls (the user's configuration), /etc/mtls (.*; put client_cert.pem and private_key.pem there, or name" out ||
 		fail "$(<out)"
 }
 

@@ -295,7 +295,7 @@ test_warnings_of_strength_and_modes() {
 	made /CN=x -newkey rsa:2047; warned $cert 'an RSA key of 2047 bits is too short, have 2048 at least'
 	made /CN=x -newkey rsa:2048; silent
 	made /CN=x -sha1 -CA "$PKI/ca.pem" -CAkey "$PKI/ca.key"; warned $cert 'certificate 1 is signed with SHA1, which many servers refuse'
-	made /CN=x -sha1; silent # self-signed: nobody looks at the hash
+	made /CN=x -sha1; warned $cert 'certificate 1 is signed with SHA1, which many servers refuse'
 	for mode in 640 604 610; do
 		fresh; chmod $mode d/$key; warned $key "its mode $mode lets others than its owner in; make it 600"
 	done

@@ -20,13 +20,6 @@ setup() {
 	cat odd.key odd.pem >odd-pair.pem
 }
 
-# one_line TEXT: standard error is one line with TEXT
-one_line() {
-	local lines
-	mapfile -t lines <err
-	[[ ${#lines[@]} = 1 && ${lines[0]} = *"$1"* ]] || fail "expected one line with \"$1\": $(cat -v err)"
-}
-
 # traced SPEC VERB...: with strace's injection; false where it was never reached
 traced() {
 	attempt strace -qq -o trace -e "trace=${1%%:*}" -e "inject=$1" "$CRED" "${@:2}"
@@ -81,7 +74,7 @@ test_disk_fails_to_sync() {
 		old=d/$(readlink d/.current)
 		traced "fsync:error=EIO:when=$n" import -d d --force "$W/odd-pair.pem" || break
 		expect_rc 2
-		one_line 'Input/output error'
+		one_line err 'Input/output error'
 		said=$(<err)
 		attempt "$CRED" check -d d
 		[[ $(<out) = *CN=before* || $said = *'it is done'* ]] || fail "$n: \"$said\", but: $(<out)"
@@ -118,7 +111,7 @@ test_remove_where_none_is_in_force() {
 	exec 7<d/.current/$key
 	attempt "$CRED" remove -d d
 	expect_rc 0
-	one_line 'there is no credential here'
+	one_line err 'there is no credential here'
 	! tr -d '\0' <&7 | grep -q . || fail "the key's bytes are still there"
 	exec 7<&-
 	[ -z "$(ls -A d)" ] || fail "left: $(ls -A d)"
@@ -132,7 +125,7 @@ test_key_that_waits() {
 	cp "$W/odd.key" d/$key
 	attempt "$CRED" import -d d "$W/odd.pem"
 	expect_rc 2
-	one_line '(certificate-missing); --force'
+	one_line err '(certificate-missing); --force'
 	attempt "$CRED" import -d d --force "$W/odd.pem"
 	expect_rc 0
 	[ "$(openssl pkey -in d/$key -pubout)" = "$(openssl pkey -in "$W/odd.key" -pubout)" ] || fail "another key"
@@ -141,7 +134,7 @@ test_key_that_waits() {
 test_empty_bundle() {
 	attempt "$CRED" import -d d "$W/empty.p7c"
 	expect_rc 2
-	one_line 'neither a certificate nor a private key'
+	one_line err 'neither a certificate nor a private key'
 }
 
 # Keys in DER as OpenSSL wrote them before PKCS#8.
@@ -157,7 +150,7 @@ test_traditional_der() {
 	(cat x; echo tail) >y
 	attempt "$CRED" import -d f y rsa.pem
 	expect_rc 2
-	one_line 'not whole'
+	one_line err 'not whole'
 }
 
 # signed SUBJECT CA OUT: a certificate for OUT.key of that subject, by the CA's name and key
@@ -192,7 +185,7 @@ test_a_chain_that_is_too_long() {
 	for n in {1..34}; do signed "/CN=$n" "c$((n - 1))" "c$n"; done
 	attempt "$CRED" import -d d c*.pem c34.key
 	expect_rc 2
-	one_line "$cert, as it would be: this is too large (33 certificates)"
+	one_line err "$cert, as it would be: this is too large (33 certificates)"
 	rm c1.pem c2.pem
 	attempt "$CRED" import -d d c*.pem c34.key
 	expect_rc 0
@@ -204,11 +197,11 @@ test_a_chain_that_is_too_long() {
 test_openssl_lacks_a_part() {
 	OPENSSL_MODULES=/nonexistent attempt "$CRED" import -d d --pass-file "$W/pass" "$W/legacy.pfx"
 	expect_rc 2
-	one_line 'legacy provider'
-	one_line openssl-provider-legacy
+	one_line err 'legacy provider'
+	one_line err openssl-provider-legacy
 	printf 'openssl_conf=a\n[a]\nalg_section=b\n[b]\ndefault_properties=fips=yes\n' >cnf
 	OPENSSL_CONF=cnf attempt "$CRED" import -d d --pass-file "$W/pass" "$W/modern.pfx"
 	expect_rc 2
-	one_line 'this OpenSSL'
+	one_line err 'this OpenSSL'
 	[ ! -e d ] || fail "the refusal made a folder"
 }

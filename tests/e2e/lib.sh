@@ -173,6 +173,15 @@ expect_text() {
 	grep -qF -e "$2" "$1" || fail "expected \"$2\" in $(basename "$1"): $(head -c 300 "$1")"
 }
 
+# one_line FILE TEXT: $line is all of it, has TEXT and no control byte
+one_line() {
+	local lines
+	mapfile -t lines <"$T/$1"
+	line=${lines[0]-}
+	[[ ${#lines[@]} = 1 && $line != *[[:cntrl:]]* ]] || fail "expected one line in $1: $(cat -v "$T/$1")"
+	[[ $line == *"$2"* ]] || fail "expected \"$2\": $line"
+}
+
 # presented CMD...: works, and the server got subject ($subject), leaf and intermediate
 presented() {
 	attempt "$@"

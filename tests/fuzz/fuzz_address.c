@@ -43,7 +43,6 @@ static void round_trip(const struct mtls_addr *a)
 	must(mtls_addr_print(a, text) == text && strlen(text) < sizeof text);
 	must(mtls_addr_parse(mtls_bytes_of(text), &back));
 	same(a, &back);
-	must(mtls_addr_same_ip(a, &back));
 	must(strcmp(mtls_addr_print(&back, again), text) == 0);
 	must(inet_pton(a->family == 4 ? AF_INET : AF_INET6, text, ip) == 1);
 	must(memcmp(ip, a->ip, a->family == 4 ? 4 : 16) == 0);

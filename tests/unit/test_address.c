@@ -224,25 +224,6 @@ START_TEST(unknown_prints_nothing)
 }
 END_TEST
 
-START_TEST(same_ip)
-{
-	struct mtls_addr a = address("10.0.0.1"), b = address("::ffff:10.0.0.1"), unknown = {0};
-	struct mtls_addr x = address("2001:db8::1"), y = address("2001:db8::2"), z = address("a00:1::");
-
-	b.port = 443;
-	ck_assert(mtls_addr_same_ip(&a, &b)); /* the port does not matter, mapped is IPv4 */
-	b.ip[3] = 2;
-	ck_assert(!mtls_addr_same_ip(&a, &b));
-	b.ip[3] = 1;
-	b.ip[4] = 1; /* only four bytes of IPv4 count */
-	ck_assert(mtls_addr_same_ip(&a, &b));
-	ck_assert(mtls_addr_same_ip(&x, &x));
-	ck_assert(!mtls_addr_same_ip(&x, &y));
-	ck_assert(!mtls_addr_same_ip(&a, &z)); /* the same first bytes */
-	ck_assert(!mtls_addr_same_ip(&unknown, &unknown));
-}
-END_TEST
-
 Suite *address_suite(void)
 {
 	Suite *s = suite_create("address");
@@ -254,7 +235,6 @@ Suite *address_suite(void)
 	tcase_add_test(t, agrees_with_libc);
 	tcase_add_test(t, set_knows_lengths_and_mapped);
 	tcase_add_test(t, unknown_prints_nothing);
-	tcase_add_test(t, same_ip);
 	suite_add_tcase(s, t);
 	return s;
 }
