@@ -125,6 +125,7 @@ test_completion_in_bash() {
 test_completion_in_zsh() {
 	local i
 	given_zsh
+	require_terminals # zsh completes in one
 	offered zsh mtls-run >zsh-run; agree zsh-run "$RUN"
 	offered zsh mtls-cred >zsh-cred; agree zsh-cred "$CRED"
 	mkdir folder; : >file

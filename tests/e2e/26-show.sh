@@ -370,6 +370,7 @@ on_terminal() {
 
 test_colour() {
 	local state=([0]=32 [1]=33 [2]=31) i
+	require_terminals
 	for i in 0 1 2; do
 		fresh
 		[ $i != 1 ] || chmod 640 d/$key

@@ -100,7 +100,7 @@ test_encrypted() {
 
 # A person at a terminal: nothing that is typed is seen.
 test_passphrase_from_a_terminal() {
-	require python3
+	require_terminals
 	cat >type.py <<-'PY'
 		import os, pty, sys, time
 		pid, fd = pty.fork()

@@ -51,6 +51,12 @@ require() {
 	client_there "$1" || skip "$1 is not installed"
 }
 
+# Terminals of our own: a root that was only unpacked has no /dev/pts.
+require_terminals() {
+	require python3
+	python3 -c 'import os; os.openpty()' 2>/dev/null || skip "there are no pseudo-terminals here"
+}
+
 # until_true SECONDS CMD...: polls
 until_true() {
 	local end=$((SECONDS + $1 + 1))
