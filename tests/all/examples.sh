@@ -144,12 +144,7 @@ test_python_requests() {
 	example python-requests
 	python3 -c 'import requests' 2>/dev/null || skip "python3-requests is not installed"
 	works prepare
-	serve listening
-	fails refused
-	said 'peer did not return a certificate'
-	! server_said device-7 || fail "the server saw us"
-	works served
-	said device-7
+	served_with_us
 	REQUESTS_CA_BUNDLE=server.pem stranger python3 fetch.py "https://localhost:$port/"
 	the_end
 }

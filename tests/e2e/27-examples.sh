@@ -11,12 +11,7 @@
 legacy_c() {
 	works prepare
 	ldd client | grep -q "libssl.so.$1 " || fail "not linked with it: $(ldd client)"
-	serve listening
-	fails refused
-	said 'peer did not return a certificate'
-	! server_said device-7 || fail "the server saw us"
-	works served
-	said device-7
+	served_with_us
 	SSL_CERT_FILE=server.pem stranger ./client localhost "$port"
 	the_end
 }

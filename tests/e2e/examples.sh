@@ -10,6 +10,7 @@
 #   step WORD      runs the next block; $rc as with attempt
 #   works WORD, fails WORD
 #   serve READY [WORD]   the next block, "server" or WORD, starts one; READY (a command) tells when it serves
+#   served_with_us   blocks "refused" and "served": our server sees device-7, and nobody without us
 #   said TEXT      the server printed TEXT, or will soon
 #   stranger CMD..   the server refuses another's certificate
 #   the_end        no block is left
@@ -86,4 +87,13 @@ stranger() {
 the_end() {
 	local blocks=("$T"/blocks/*)
 	[ "$block" = ${#blocks[@]} ] || fail "block $((block + 1)) of the README was not run: ${blocks[block]##*/}"
+}
+
+served_with_us() {
+	serve listening
+	fails refused
+	said 'peer did not return a certificate'
+	! server_said device-7 || fail "the server saw us"
+	works served
+	said device-7
 }
