@@ -157,6 +157,16 @@ char *cred_name(const X509_NAME *name)
 	return text;
 }
 
+void cred_sha1(X509 *x, char text[41])
+{
+	unsigned char hash[EVP_MAX_MD_SIZE];
+	unsigned int n = 0;
+
+	text[0] = '\0';
+	if (X509_digest(x, EVP_sha1(), hash, &n) && n == 20)
+		mtls_bytes_hex(hash, n, text);
+}
+
 char *cred_why(const struct cred *cred, const struct cred_credential *credential)
 {
 	char *places, *line;

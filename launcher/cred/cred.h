@@ -81,6 +81,9 @@ char *cred_place(const struct mtls_place *);
 /* "A (why), B (why)": the places looked at. The caller frees; NULL without memory. */
 char *cred_places(const struct mtls_environment *);
 
+/* The thumbprint that some registries want: of the DER, lower-case hex; "" where it cannot be had. */
+void cred_sha1(X509 *, char text[41]);
+
 /* "2027-03-01", UTC. */
 void cred_date(const ASN1_TIME *, char text[16]);
 

@@ -14,7 +14,7 @@
 
 #define UPN "1.3.6.1.4.1.311.20.2.3" /* user principal name, of Microsoft's directories */
 
-/* Takes text, which is NULL without memory. */
+/* Takes text, which is NULL without memory, and makes it printable. */
 static bool push(struct cred_list *list, char *text)
 {
 	char **longer = text ? reallocarray(list->item, list->n + 1, sizeof(*longer)) : NULL;
@@ -23,6 +23,7 @@ static bool push(struct cred_list *list, char *text)
 		free(text);
 		return false;
 	}
+	cred_printable(text);
 	list->item = longer;
 	list->item[list->n++] = text;
 	return true;
@@ -147,16 +148,12 @@ static bool gather_chain(struct cred_facts *f, const struct mtls_identity *id)
 
 static bool gather_leaf(struct cred_facts *f, const struct mtls_identity *id)
 {
-	unsigned char hash[EVP_MAX_MD_SIZE];
-	unsigned int n = 0;
-
 	f->subject = cred_name(X509_get_subject_name(id->leaf));
 	f->issuer = cred_name(X509_get_issuer_name(id->leaf));
 	f->key = key_text(id);
 	f->from = X509_get0_notBefore(id->leaf);
 	f->until = X509_get0_notAfter(id->leaf);
-	if (X509_digest(id->leaf, EVP_sha1(), hash, &n) && n == 20)
-		mtls_bytes_hex(hash, n, f->sha1);
+	cred_sha1(id->leaf, f->sha1);
 	memcpy(f->sha256, id->sha256, sizeof(f->sha256));
 	return f->subject && f->issuer && f->key && gather_names(f, id->leaf) && gather_chain(f, id);
 }
@@ -177,8 +174,6 @@ static void take_warning(void *context, enum mtls_part part, const char *text)
 		line = strdup(text);
 	else if (asprintf(&line, "%s: %s", taking->place->file[part], text) < 0)
 		line = NULL;
-	if (line)
-		cred_printable(line);
 	taking->ok = push(taking->list, line) && taking->ok;
 }
 
@@ -190,19 +185,13 @@ static bool gather_warnings(struct cred_facts *f, const struct cred *cred, const
 
 	if (f->state == MTLS_STATE_USABLE)
 		cred_warnings(credential, cred->env.agent, take_warning, &taking);
-	if (f->state == MTLS_STATE_BROKEN) {
-		line = strdup(f->why);
-		if (line)
-			cred_printable(line);
-		taking.ok = push(&f->warnings, line);
-	}
+	if (f->state == MTLS_STATE_BROKEN)
+		taking.ok = push(&f->warnings, strdup(f->why));
 	if (setting->reason != MTLS_USABLE) {
 		sentence = cred_sentence(&credential->reading, setting);
 		if (!sentence || asprintf(&line, "%s; no certificate is presented", sentence) < 0)
 			line = NULL;
 		free(sentence);
-		if (line)
-			cred_printable(line);
 		taking.ok = push(&f->warnings, line) && taking.ok;
 	}
 	return taking.ok;

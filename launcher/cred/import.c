@@ -107,7 +107,7 @@ static bool drop_request_key(const struct import *i)
 	bool same = key && EVP_PKEY_eq(key, i->pair.key) == 1;
 
 	EVP_PKEY_free(key);
-	return !same || cred_wipe_file(i->cred, i->cred->env.place[0].folder, CRED_REQUEST_KEY);
+	return !same || cred_wipe_request_key(i->cred, i->cred->env.place[0].folder);
 }
 
 /* --- what is to be there --------------------------------------------------------------- */

@@ -14,7 +14,6 @@
 #include <openssl/pem.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct options {
@@ -101,19 +100,6 @@ static int take_options(struct cred *cred, struct options *o, int argc, char **a
 	return status == CRED_GO_ON ? cred_begin(cred, argc, argv) : status;
 }
 
-/* May a request's key? Another one may be on its way. */
-static int check_request(const struct cred *cred, bool force)
-{
-	char path[PATH_MAX];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "%s/%s", cred->env.place[0].folder, CRED_REQUEST_KEY);
-	if (!force && lstat(path, &st) == 0)
-		return cred_fail(cred, CRED_FAILED, "%s: the key of a request that is on its way; --force replaces it",
-				 path);
-	return CRED_GO_ON;
-}
-
 static int fail_crypto(const struct cred *cred)
 {
 	const char *why = ERR_reason_error_string(ERR_peek_last_error());
@@ -154,7 +140,7 @@ static int make_request(const struct cred *cred, const struct cred_request *requ
 	if (!r || !pem || !key_pem || !PEM_write_bio_X509_REQ(pem, r) ||
 	    !PEM_write_bio_PKCS8PrivateKey(key_pem, key, NULL, NULL, 0, NULL, NULL))
 		fail_crypto(cred);
-	else if (cred_store_file(cred, folder, CRED_REQUEST_KEY, cred_content(key_pem), force))
+	else if (cred_store_request_key(cred, folder, cred_content(key_pem), force))
 		status = CRED_DONE;
 	if (status == CRED_DONE) {
 		fwrite(cred_content(pem).p, 1, cred_content(pem).n, stdout);
@@ -175,8 +161,6 @@ int cred_new(struct cred *cred, int argc, char **argv)
 
 	if (status == CRED_GO_ON)
 		status = cred_target(cred);
-	if (status == CRED_GO_ON && o.csr)
-		status = check_request(cred, o.force);
 	if (status != CRED_GO_ON)
 		return status;
 	if (o.csr)

@@ -9,12 +9,29 @@
 #include <errno.h>
 #include <string.h>
 
-int cred_remove(struct cred *cred, int argc, char **argv)
+/* What a kill, or somebody else, may have left of one. */
+static int clear(const struct cred *cred, const char *folder)
+{
+	if (!cred_store_clear(cred, folder))
+		return CRED_FAILED;
+	return cred_fail(cred, CRED_DONE, "%s: %s", folder, mtls_reason_sentence(MTLS_NO_CREDENTIAL));
+}
+
+static int empty(const struct cred *cred, const char *folder, const struct cred_credential *before)
 {
 	static const struct mtls_bytes nothing = {NULL, 0};
+
+	if (!cred_store(cred, folder, nothing, nothing, true, NULL))
+		return CRED_FAILED;
+	cred_say(stdout, "removed: %s%s%s", folder, before->identity ? ": subject " : "",
+		 before->identity ? before->identity->subject : "");
+	return CRED_DONE;
+}
+
+int cred_remove(struct cred *cred, int argc, char **argv)
+{
 	int status = cred_begin_plain(cred, argc, argv);
 	struct cred_credential before;
-	enum mtls_state state;
 	const char *folder;
 
 	if (status == CRED_GO_ON)
@@ -24,18 +41,12 @@ int cred_remove(struct cred *cred, int argc, char **argv)
 	folder = cred->env.place[0].folder;
 	if (!cred_open(cred, &before))
 		return cred_fail(cred, CRED_FAILED, "%s: %s", folder, strerror(errno));
-	state = mtls_reason_state(before.reason);
-	status = cred_may_replace(cred, &before, true, NULL);
-	if (status == CRED_GO_ON && state == MTLS_STATE_ABSENT && !cred_store_clear(cred, folder))
-		status = CRED_FAILED;
-	else if (status == CRED_GO_ON && (state == MTLS_STATE_ABSENT || before.reason == MTLS_FOLDER_MISSING))
-		status = cred_fail(cred, before.reason == MTLS_FOLDER_MISSING ? CRED_FAILED : CRED_DONE, "%s: %s",
-				   folder, mtls_reason_sentence(before.reason));
-	else if (status == CRED_GO_ON)
-		status = cred_store(cred, folder, nothing, nothing, true, NULL) ? CRED_DONE : CRED_FAILED;
-	if (status == CRED_DONE && state != MTLS_STATE_ABSENT)
-		cred_say(stdout, "removed: %s%s%s", folder, before.identity ? ": subject " : "",
-			 before.identity ? before.identity->subject : "");
+	if (before.reason == MTLS_FOLDER_MISSING)
+		status = cred_fail(cred, CRED_FAILED, "%s: %s", folder, mtls_reason_sentence(before.reason));
+	else if (mtls_reason_state(before.reason) == MTLS_STATE_ABSENT)
+		status = clear(cred, folder);
+	else
+		status = empty(cred, folder, &before);
 	cred_close(&before);
 	return status;
 }

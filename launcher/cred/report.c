@@ -18,10 +18,8 @@ struct mtls_bytes cred_content(BIO *bio)
 
 int cred_report(const struct cred *cred)
 {
-	unsigned char hash[EVP_MAX_MD_SIZE];
 	struct cred_credential credential;
-	char sha1[41] = "", date[16];
-	unsigned int n = 0;
+	char sha1[41], date[16];
 	X509 *leaf;
 
 	if (!cred_open(cred, &credential))
@@ -32,8 +30,7 @@ int cred_report(const struct cred *cred)
 		return CRED_FAILED;
 	}
 	leaf = credential.identity->leaf;
-	X509_digest(leaf, EVP_sha1(), hash, &n);
-	mtls_bytes_hex(hash, n < 20 ? n : 20, sha1);
+	cred_sha1(leaf, sha1);
 	cred_date(X509_get0_notAfter(leaf), date);
 	cred_say(stdout, "subject      %s", credential.identity->subject);
 	cred_say(stdout, "valid until  %s", date);

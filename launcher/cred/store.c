@@ -129,64 +129,76 @@ bool cred_store(const struct cred *cred, const char *folder, struct mtls_bytes c
 	return ok;
 }
 
+static bool clear(const struct cred *cred, const char *folder, int dir)
+{
+	struct generations g;
+	bool ok = (generations_open(&g, dir, false) && generations_clear(&g)) || complain(cred, folder, g.at);
+
+	generations_close(&g);
+	return ok;
+}
+
 bool cred_store_clear(const struct cred *cred, const char *folder)
 {
 	int dir = open_folder(folder, false);
-	struct generations g;
 	bool ok;
 
 	if (dir < 0)
 		return errno == ENOENT || complain(cred, folder, NULL);
-	ok = (generations_open(&g, dir, false) && generations_clear(&g)) || complain(cred, folder, g.at);
-	generations_close(&g);
+	ok = may_replace(cred, folder, true, NULL) && clear(cred, folder, dir);
 	close(dir);
 	return ok;
 }
 
-/* --- other files -------------------------------------------------------------------- */
+/* --- the key of a request ------------------------------------------------------------ */
 
-/* Its name is free. The file of before has another one until it is overwritten. */
-static bool put_aside(int dir, const char *name, const char *old, bool replace)
+#define NEW "." CRED_REQUEST_KEY ".new"
+#define OLD "." CRED_REQUEST_KEY ".old" /* its second name until it is overwritten */
+
+/* The name is free, or what has it may go. */
+static bool put_aside(int dir, bool replace)
 {
 	struct stat st;
 
-	if (!cred_wipe(dir, old))
+	if (!cred_wipe(dir, OLD))
 		return false;
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+	if (fstatat(dir, CRED_REQUEST_KEY, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return errno == ENOENT;
 	errno = EEXIST;
-	return replace && (!S_ISREG(st.st_mode) || linkat(dir, name, dir, old, 0) == 0);
+	return replace && (!S_ISREG(st.st_mode) || linkat(dir, CRED_REQUEST_KEY, dir, OLD, 0) == 0);
 }
 
-bool cred_store_file(const struct cred *cred, const char *folder, const char *name, struct mtls_bytes data,
-		     bool replace)
+bool cred_store_request_key(const struct cred *cred, const char *folder, struct mtls_bytes data, bool replace)
 {
 	int dir = open_folder(folder, true);
-	char temporary[64], old[64];
 	bool ok;
 
 	if (dir < 0)
 		return complain(cred, folder, NULL);
-	snprintf(temporary, sizeof(temporary), ".%s.new", name);
-	snprintf(old, sizeof(old), ".%s.old", name);
-	ok = cred_wipe(dir, temporary) && generations_put(dir, temporary, data) && put_aside(dir, name, old, replace) &&
-	     renameat(dir, temporary, dir, name) == 0 && fsync(dir) == 0 && cred_wipe(dir, old);
+	ok = cred_wipe(dir, NEW) && generations_put(dir, NEW, data) && put_aside(dir, replace) &&
+	     renameat(dir, NEW, dir, CRED_REQUEST_KEY) == 0 && fsync(dir) == 0 && cred_wipe(dir, OLD);
 	if (!ok) {
-		complain(cred, folder, name);
-		cred_wipe(dir, temporary);
-		cred_wipe(dir, old);
+		if (errno == EEXIST && !replace)
+			cred_fail(cred, CRED_FAILED,
+				  "%s/" CRED_REQUEST_KEY
+				  ": the key of a request that is on its way; --force replaces it",
+				  folder);
+		else
+			complain(cred, folder, CRED_REQUEST_KEY);
+		cred_wipe(dir, NEW);
+		cred_wipe(dir, OLD);
 	}
 	close(dir);
 	return ok;
 }
 
-bool cred_wipe_file(const struct cred *cred, const char *folder, const char *name)
+bool cred_wipe_request_key(const struct cred *cred, const char *folder)
 {
 	int dir = open_folder(folder, false);
-	bool ok = dir >= 0 && cred_wipe(dir, name);
+	bool ok = dir >= 0 && cred_wipe(dir, CRED_REQUEST_KEY);
 
 	if (!ok)
-		complain(cred, folder, name);
+		complain(cred, folder, CRED_REQUEST_KEY);
 	if (dir >= 0)
 		close(dir);
 	return ok;

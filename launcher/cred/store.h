@@ -30,10 +30,10 @@ bool cred_store(const struct cred *, const char *folder, struct mtls_bytes cert,
 /* Overwrites what a change that was killed has left in a folder without a credential; true where there is no folder. */
 bool cred_store_clear(const struct cred *, const char *folder);
 
-/* One more file (0600) in the folder, at once and durably; makes the folder as above. replace: overwrites one of
- * before. */
-bool cred_store_file(const struct cred *, const char *folder, const char *name, struct mtls_bytes, bool replace);
+/* Puts it into the folder (0600), at once and durably; makes the folder as above. One that is there is refused, or with
+ * replace overwritten. */
+bool cred_store_request_key(const struct cred *, const char *folder, struct mtls_bytes, bool replace);
 /* Overwrites it, and deletes it; true where it is not there. */
-bool cred_wipe_file(const struct cred *, const char *folder, const char *name);
+bool cred_wipe_request_key(const struct cred *, const char *folder);
 
 #endif
