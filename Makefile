@@ -22,7 +22,7 @@ CPPFLAGS += -I. -I$(B)/gen -D_GNU_SOURCE -DMTLS_VERSION='"$(VERSION)"'
 BASE     := -std=c11 $(WARN) -MMD -MP
 
 CORE   := $(wildcard core/*.c)
-HOST   := host/environment.c host/reading.c
+HOST   := host/agent.c host/environment.c host/reading.c
 PARSER := host/identity.c host/key.c host/block.c
 SHIM   := $(wildcard shim/*.c)
 RUN    := $(wildcard launcher/run/*.c)

@@ -124,6 +124,16 @@ static enum mtls_key_type key_type(const struct load *l)
 	}
 }
 
+static bool key_id(struct load *l)
+{
+	unsigned char *der = NULL;
+	int n = l->c->i2d_X509_PUBKEY(l->c->X509_get_X509_PUBKEY(l->id->leaf), &der);
+	bool ok = n > 0 && l->c->EVP_Digest(der, (size_t)n, l->id->key_id, NULL, l->c->EVP_sha256(), NULL);
+
+	l->c->CRYPTO_free(der, "", 0);
+	return ok;
+}
+
 static void describe(struct load *l)
 {
 	struct mtls_identity *id = l->id;
@@ -161,6 +171,8 @@ enum mtls_reason mtls_identity_load(const struct mtls_crypto *c, const struct mt
 		r = mtls_key_read(c, blocks, &l.id->key, error);
 	if (r == MTLS_USABLE)
 		r = check_pair(&l);
+	if (r == MTLS_USABLE && !key_id(&l))
+		r = fail(&l, MTLS_UNREADABLE, MTLS_CERT, "out of memory");
 	if (r == MTLS_USABLE) {
 		describe(&l);
 		fail(&l, MTLS_USABLE, MTLS_NOTHING, NULL);

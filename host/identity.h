@@ -20,6 +20,7 @@ struct mtls_identity {
 	enum mtls_key_type type;
 	char subject[MTLS_SUBJECT_MAX]; /* RFC 4514, printable ASCII, cut with "..." if longer */
 	char sha256[65];                /* of the leaf's DER, lower-case hex */
+	unsigned char key_id[32];       /* SHA-256 of the leaf's SubjectPublicKeyInfo: core/signing.h */
 };
 
 /*

@@ -127,7 +127,7 @@ static bool names_good(const struct openssl *library, SSL *ssl, X509 *leaf, cons
 	bool good = address ? name_good(&presented, address) : request_names_good(server, name_good, &presented);
 
 	if (address)
-		library->f.CRYPTO_free(address, "", 0);
+		library->crypto.CRYPTO_free(address, "", 0);
 	return good;
 }
 

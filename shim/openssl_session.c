@@ -212,7 +212,7 @@ static resumption known(const struct openssl *library, const SSL_SESSION *sessio
 	if (n > 0) {
 		key = saved_key(der, (size_t)n);
 		r = saved_find(&key);
-		library->f.CRYPTO_free(der, "", 0);
+		library->crypto.CRYPTO_free(der, "", 0);
 	}
 	return r;
 }

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A key that stays in its token: what private_key.pem names instead of holding (contract, section 1). PKCS#11 (a
+ * pkcs11: URI, RFC 7512) by pkcs11-provider where it is installed, else by the engine; TPM 2.0 (handle:0x81000001, or a
+ * TSS2 PRIVATE KEY block) by tpm2-openssl. For programs that link libcrypto 3; never the shim. Loads other people's
+ * modules into this process. Thread: one call at a time.
+ */
+#ifndef MTLS_HOST_TOKEN_H
+#define MTLS_HOST_TOKEN_H
+
+#include "core/credential.h"
+
+#include <openssl/evp.h>
+
+/* Operations with key want context and properties: EVP_DigestSignInit_ex, EVP_PKEY_CTX_new_from_pkey, X509_REQ_new_ex.
+ */
+struct mtls_token {
+	EVP_PKEY *key;
+	OSSL_LIB_CTX *context;  /* NULL: the default one */
+	const char *properties; /* or NULL */
+	void *engine;           /* private */
+};
+
+/*
+ * text: what private_key.pem holds, as a whole. pin: the passphrase file's line; n == 0: none. A pin-source or
+ * pin-value in the URI comes before it. MTLS_USABLE, and *out to be closed; else a broken word with a detail for a
+ * person, and *out empty: key-malformed (no such URI or block), key-unsupported (the module that it needs is not
+ * installed: which package), key-missing (no such token or key), passphrase-missing, passphrase-wrong (the PIN).
+ * Never prompts, and never tries a PIN twice: tokens lock.
+ */
+enum mtls_reason mtls_token_open(struct mtls_bytes text, struct mtls_bytes pin, struct mtls_token *out,
+				 struct mtls_error *);
+/* Also an empty one. */
+void mtls_token_close(struct mtls_token *);
+
+#endif
