@@ -22,20 +22,23 @@ agents_setup() {
 	chmod -R a+rX "$PKI"
 	product=$W/product
 	mkdir "$product"
-	cp "$LIB" "$RUN" "$CRED" "$AGENT" "$product/"
+	cp "$LIB" "$RUN" "$CRED" "$AGENT" "$probes/parallel" "$probes/gnutls_parallel" "$product/"
 	LIB=$product/libmtls-run.so RUN=$product/mtls-run CRED=$product/mtls-cred AGENT=$product/mtls-agent
 	[ -z "$root" ] || user nobody test -r "$LIB" || fail "another user cannot look into $W"
 }
 
+# be NAME: what goes before a command of that user's, into the array `as`
+be() {
+	as=()
+	[ -z "$root" ] || as=(setpriv --reuid "$(id -u "$1")" --regid "$(id -g "$1")" --clear-groups)
+}
+
 # user NAME CMD...
 user() {
-	local name=$1
+	local as
+	be "$1"
 	shift
-	if [ -n "$root" ]; then
-		setpriv --reuid "$(id -u "$name")" --regid "$(id -g "$name")" --clear-groups "$@"
-	else
-		"$@"
-	fi
+	"${as[@]}" "$@"
 }
 
 require_users() {
@@ -47,7 +50,7 @@ agent_listens() {
 }
 
 agent_start() {
-	local dir=$1 allow=()
+	local dir=$1 allow=() as
 	shift
 	# A key of the agent's own; the programs have the certificate, $T/cert.
 	[ -d "$T/key" ] || {
@@ -63,7 +66,8 @@ agent_start() {
 	cert=$T/cert
 	sock=$T/run/s
 	[ -z "$root" ] || allow=(--allow nobody)
-	user daemon "$AGENT" -d "$T/key" --socket "$sock" "${allow[@]}" "$@" <"$W/life" >"$T/agent.out" 2>"$T/agent.err" {life}>&- &
+	be daemon
+	"${as[@]}" "$AGENT" -d "$T/key" --socket "$sock" "${allow[@]}" "$@" <"$W/life" >"$T/agent.out" 2>"$T/agent.err" {life}>&- &
 	agent=$!
 	until_true 10 agent_listens
 	[ -S "$sock" ] || fail "the agent does not start: $(cat "$T/agent.err")"
@@ -73,7 +77,9 @@ agent_start() {
 asking() {
 	: >"$T/log"
 	chmod 666 "$T/log"
-	via=(user "$1" env "MTLS_DIR=$cert" "MTLS_AGENT=$sock" "MTLS_LOG=info" "MTLS_LOG_FILE=$T/log" "HOME=/" "LD_PRELOAD=$LIB")
+	local as
+	be "$1"
+	via=("${as[@]}" env "MTLS_DIR=$cert" "MTLS_AGENT=$sock" "MTLS_LOG=info" "MTLS_LOG_FILE=$T/log" "HOME=/" "LD_PRELOAD=$LIB")
 }
 
 asked() {

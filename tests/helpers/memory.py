@@ -10,7 +10,7 @@ found = 0
 with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
     for line in maps:
         place, rights = line.split()[:2]
-        if "r" not in rights or line.rstrip().endswith(("[vvar]", "[vsyscall]")):
+        if "r" not in rights or "[v" in line:
             continue
         start, end = (int(x, 16) for x in place.split("-"))
         try:
