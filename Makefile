@@ -24,6 +24,7 @@ BASE     := -std=c11 $(WARN) -MMD -MP
 CORE   := $(wildcard core/*.c)
 HOST   := host/agent.c host/environment.c host/reading.c
 PARSER := host/identity.c host/key.c host/block.c
+TOKEN  := $(wildcard host/token*.c)
 SHIM   := $(wildcard shim/*.c)
 RUN    := $(wildcard launcher/run/*.c)
 CRED   := $(wildcard launcher/cred/*.c)
@@ -98,7 +99,7 @@ $(B)/mtls-run: $(call exe,$(CORE) $(HOST) $(RUN))
 
 # Static where there is an archive: mtls-run starts it each time, and a small root has libcrypto but not json-c.
 JSON_C ?= $(or $(filter /%,$(shell $(CC) -print-file-name=libjson-c.a)),-ljson-c)
-$(B)/mtls-cred: $(call exe,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c $(CRED))
+$(B)/mtls-cred: $(call exe,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c $(TOKEN) $(CRED))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(JSON_C) -lssl -lcrypto
 
@@ -142,6 +143,10 @@ $(B)/tests/%: tests/probes/%.c Makefile
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -I. -D_GNU_SOURCE $(BASE) -O1 -g -o $@ $< $$(sed -n 's/.*link: \([^*]*\).*/\1/p' $<)
+
+$(B)/tests/token: $(call exe,tests/probes/token.c $(CORE) $(TOKEN))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcrypto
 
 # The same probes against OpenSSL 1.1.1, where OPENSSL11 names what packaging/debian.sh has fetched.
 OPENSSL11 ?=
