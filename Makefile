@@ -24,6 +24,7 @@ BASE     := -std=c11 $(WARN) -MMD -MP
 CORE   := $(wildcard core/*.c)
 HOST   := host/agent.c host/environment.c host/reading.c
 PARSER := host/identity.c host/key.c host/block.c
+STORE  := host/store.c host/generations.c host/wipe.c
 SHIM   := $(wildcard shim/*.c)
 RUN    := $(wildcard launcher/run/*.c)
 CRED   := $(wildcard launcher/cred/*.c)
@@ -97,7 +98,7 @@ $(B)/mtls-run: $(call exe,$(CORE) $(HOST) $(RUN))
 
 # Static where there is an archive: mtls-run starts it each time, and a small root has libcrypto but not json-c.
 JSON_C ?= $(or $(filter /%,$(shell $(CC) -print-file-name=libjson-c.a)),-ljson-c)
-$(B)/mtls-cred: $(call exe,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c $(CRED))
+$(B)/mtls-cred: $(call exe,$(CORE) $(HOST) $(PARSER) $(STORE) host/crypto_linked.c $(CRED))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(JSON_C) -lssl -lcrypto
 
