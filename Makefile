@@ -139,6 +139,13 @@ $(B)/tests/%: tests/probes/%.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) -I. -D_GNU_SOURCE $(BASE) -O1 -g -o $@ $< $$(sed -n 's/.*link: \([^*]*\).*/\1/p' $<)
 
+# This one is the agent's own code, without the agent.
+INGEST := agent/ingest.c agent/inbox.c agent/say.c
+$(B)/tests/ingest: $(call exe,$(CORE) $(HOST) $(PARSER) $(STORE) host/crypto_linked.c $(wildcard host/token*.c) $(INGEST) tests/probes/ingest.c)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcrypto
+
 # The same probes against OpenSSL 1.1.1, where OPENSSL11 names what packaging/debian.sh has fetched.
 OPENSSL11 ?=
 PROBES11 := $(if $(OPENSSL11),$(patsubst %,$(B)/tests/1.1.1/%,get hooks own parallel process resume reuse rotation shared))
