@@ -114,7 +114,8 @@ test_completion_in_bash() {
 	offered bash mtls-cred >bash-cred; agree bash-cred "$CRED"
 	mkdir folder; : >file
 	for i in 'mtls-run|--issuer|:any match' 'mtls-run|-v|--only-if|v:verified' 'mtls-run|--dir|f:folder' 'mtls-run|--dir|=|f:folder' \
-		'mtls-run|--key|f:file folder' 'mtls-run|-d|folder|--iss:--issuer' 'mtls-run|--host|x|mktem:mktemp' 'mtls-run|--|mktem:mktemp' \
+		'mtls-run|--key|f:file folder' 'mtls-run|-d|folder|--iss:--issuer' 'mtls-run|--host|x|mktem:mktemp' 'mtls-run|--agent|mktem:mktemp' \
+		'mtls-run|--agent|=|f:file folder' 'mtls-run|--agent|=|x|mktem:mktemp' 'mtls-run|--agent|--iss:--issuer' 'mtls-run|--|mktem:mktemp' \
 		'mtls-cred|new|--type|:ec ed25519 rsa' 'mtls-cred|probe|--starttls|:imap postgres smtp' 'mtls-cred|-d|folder|sh:show' 'mtls-cred|show|-d|f:folder' 'mtls-cred|new|--type|=|r:rsa' \
 		'mtls-cred|import|fi:file' 'mtls-cred|check|--dir|=:folder' 'mtls-cred|-d|show|pat:path' 'mtls-run|curl|--dir|f:'; do
 		IFS='|' read -ra words <<<"${i%:*}|"
@@ -129,7 +130,7 @@ test_completion_in_zsh() {
 	offered zsh mtls-run >zsh-run; agree zsh-run "$RUN"
 	offered zsh mtls-cred >zsh-cred; agree zsh-cred "$CRED"
 	mkdir folder; : >file
-	for i in 'mtls-run --issuer :any match' 'mtls-run --only-if=v:verified' 'mtls-run --dir f:folder' 'mtls-run -- mktem:mktemp' \
+	for i in 'mtls-run --issuer :any match' 'mtls-run --only-if=v:verified' 'mtls-run --dir f:folder' 'mtls-run --agent mktem:mktemp' 'mtls-run --agent=f:file folder' 'mtls-run -- mktem:mktemp' \
 		'mtls-run -v mktem:mktemp' 'mtls-cred new --type :ec ed25519 rsa' 'mtls-cred probe --starttls :imap postgres smtp' 'mtls-cred show -d f:folder' 'mtls-cred -d folder pat:path'; do
 		[ "$(in_zsh "${i%:*}" | tr -d / | sort -u | xargs)" = "${i##*:}" ] || fail "$i: $(in_zsh "${i%:*}" | head -c 200)"
 	done
