@@ -27,6 +27,7 @@ PARSER := host/identity.c host/key.c host/block.c
 SHIM   := $(wildcard shim/*.c)
 RUN    := $(wildcard launcher/run/*.c)
 CRED   := $(wildcard launcher/cred/*.c)
+AGENT  := $(wildcard agent/*.c)
 SERVER := $(wildcard tests/helpers/server*.c)
 UNIT   := $(wildcard tests/unit/*.c)
 PROBES := $(patsubst tests/probes/%.c,$(B)/tests/%,$(wildcard tests/probes/*.c))
@@ -37,7 +38,7 @@ pic  = $(patsubst %.c,$(B)/pic/%.o,$(1))
 exe  = $(patsubst %.c,$(B)/exe/%.o,$(1))
 unit = $(patsubst %.c,$(B)/unit/%.o,$(1))
 
-PROGRAMS := $(B)/libmtls-run.so $(B)/libmtls-audit.so $(B)/mtls-run $(B)/mtls-cred
+PROGRAMS := $(B)/libmtls-run.so $(B)/libmtls-audit.so $(B)/mtls-run $(B)/mtls-cred $(B)/mtls-agent
 MANUAL   := $(patsubst packaging/man/%.in,$(B)/man/%,$(wildcard packaging/man/*.in))
 HELPERS  := $(B)/tests/mtls-server $(PROBES)
 
@@ -46,7 +47,7 @@ all: $(PROGRAMS) $(MANUAL)
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
-#: make            builds libmtls-run.so, mtls-run, mtls-cred and the manual into build/
+#: make            builds libmtls-run.so, mtls-run, mtls-cred, mtls-agent and the manual into build/
 #: make deps       installs what building and testing need (apt), or prints the line to run
 #: make demo       the main job on real input, with an embedded server
 #: make check      unit, fuzz-corpus and end-to-end tests; the last line counts them
@@ -100,6 +101,10 @@ JSON_C ?= $(or $(filter /%,$(shell $(CC) -print-file-name=libjson-c.a)),-ljson-c
 $(B)/mtls-cred: $(call exe,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c $(CRED))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(JSON_C) -lssl -lcrypto
+
+$(B)/mtls-agent: $(call exe,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c host/token.c $(AGENT))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(SAN),,-Wl,-z,relro -Wl,-z,now) -o $@ $^ -lseccomp -lcrypto
 
 # --- the manual --------------------------------------------------------------
 # What the pages say of settings and reason words comes from core/: see packaging/man/expand.c. It runs on this machine.
