@@ -169,10 +169,11 @@ $(B)/gen/suites.def: $(UNIT)
 	$(Q)sed -n 's/^Suite \*\([a-z0-9_]*\)_suite(void)$$/SUITE(\1)/p' $(UNIT) | sort >$@
 $(B)/unit/tests/unit/main.o: $(B)/gen/suites.def
 
+$(B)/bench/handshake $(B)/bench/agent: tests/bench/hands.c tests/bench/hands.h
 $(B)/bench/%: tests/bench/%.c Makefile
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -I. -D_GNU_SOURCE $(BASE) -O2 -g -o $@ $< -lssl -lcrypto -pthread
+	$(Q)$(CC) -I. -D_GNU_SOURCE -std=c11 $(WARN) -O2 -g -o $@ $(filter %.c,$^) -lssl -lcrypto -pthread
 
 UNIT_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 $(B)/unit/%.o: %.c Makefile
