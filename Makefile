@@ -265,25 +265,32 @@ bench:
 include firmware/firmware.mk
 
 # --- housekeeping ------------------------------------------------------------
+COMMANDS := mtls-run mtls-cred mtls-agent
 LIBDIR := $(PREFIX)/lib/mtls-run
+UNITDIR := $(PREFIX)/lib/systemd/system
+SYSUSERSDIR := $(PREFIX)/lib/sysusers.d
 MANDIR := $(PREFIX)/share/man
 BASHDIR := $(PREFIX)/share/bash-completion/completions
 ZSHDIR := $(PREFIX)/share/zsh/site-functions
 install: all
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(LIBDIR)' '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)' \
-		'$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man5'
-	install -m 755 $(B)/mtls-run $(B)/mtls-cred $(B)/mtls-agent '$(DESTDIR)$(PREFIX)/bin/'
+		$(foreach section,1 5 8,'$(DESTDIR)$(MANDIR)/man$(section)') '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSUSERSDIR)'
+	install -m 755 $(COMMANDS:%=$(B)/%) '$(DESTDIR)$(PREFIX)/bin/'
 	install -m 644 $(B)/libmtls-run.so $(B)/libmtls-audit.so '$(DESTDIR)$(LIBDIR)/'
-	install -m 644 $(filter %.1,$(MANUAL)) '$(DESTDIR)$(MANDIR)/man1/'
-	install -m 644 $(filter %.5,$(MANUAL)) '$(DESTDIR)$(MANDIR)/man5/'
-	for name in mtls-run mtls-cred; do \
+	$(foreach section,1 5 8,install -m 644 $(filter %.$(section),$(MANUAL)) '$(DESTDIR)$(MANDIR)/man$(section)/' &&) :
+	install -m 644 packaging/systemd/mtls-agent.socket '$(DESTDIR)$(UNITDIR)/'
+	sed 's|@PREFIX@|$(PREFIX)|' packaging/systemd/mtls-agent.service.in >'$(DESTDIR)$(UNITDIR)/mtls-agent.service'
+	chmod 644 '$(DESTDIR)$(UNITDIR)/mtls-agent.service'
+	install -m 644 packaging/systemd/mtls-agent.sysusers '$(DESTDIR)$(SYSUSERSDIR)/mtls-agent.conf'
+	for name in $(COMMANDS); do \
 		install -m 644 packaging/completions/$$name.bash '$(DESTDIR)$(BASHDIR)'/$$name && \
 		install -m 644 packaging/completions/_$$name '$(DESTDIR)$(ZSHDIR)/' || exit 1; done
 
 uninstall:
-	rm -f '$(DESTDIR)$(PREFIX)/bin/mtls-agent' $(foreach name,mtls-run mtls-cred,'$(DESTDIR)$(PREFIX)/bin/$(name)' '$(DESTDIR)$(BASHDIR)/$(name)' '$(DESTDIR)$(ZSHDIR)/_$(name)') \
+	rm -f $(foreach name,$(COMMANDS),'$(DESTDIR)$(PREFIX)/bin/$(name)' '$(DESTDIR)$(BASHDIR)/$(name)' '$(DESTDIR)$(ZSHDIR)/_$(name)') \
 		$(foreach page,$(notdir $(MANUAL)),'$(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $(page)))/$(page)') \
-		'$(DESTDIR)$(LIBDIR)/libmtls-run.so' '$(DESTDIR)$(LIBDIR)/libmtls-audit.so'
+		'$(DESTDIR)$(LIBDIR)/libmtls-run.so' '$(DESTDIR)$(LIBDIR)/libmtls-audit.so' \
+		'$(DESTDIR)$(UNITDIR)/mtls-agent.socket' '$(DESTDIR)$(UNITDIR)/mtls-agent.service' '$(DESTDIR)$(SYSUSERSDIR)/mtls-agent.conf'
 	-rmdir '$(DESTDIR)$(LIBDIR)'
 
 SOURCES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
