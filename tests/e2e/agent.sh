@@ -53,6 +53,16 @@ no_text() {
 	! grep -qF -e "$2" "$1" || fail "\"$2\" in $1"
 }
 
+# says TEXT N: so many lines of the log have it
+says() {
+	[ "$(grep -cF -e "$1" log)" = "$2" ]
+}
+
+descriptors() {
+	# shellcheck disable=SC2012
+	ls "/proc/$agent/fd" | wc -l
+}
+
 # is_answered WORD OPTION...
 is_answered() {
 	local word=$1
