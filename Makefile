@@ -28,6 +28,7 @@ TOKEN  := $(wildcard host/token*.c)
 SHIM   := $(wildcard shim/*.c)
 RUN    := $(wildcard launcher/run/*.c)
 CRED   := $(wildcard launcher/cred/*.c)
+AGENT  := $(wildcard agent/*.c)
 SERVER := $(wildcard tests/helpers/server*.c)
 UNIT   := $(wildcard tests/unit/*.c)
 PROBES := $(patsubst tests/probes/%.c,$(B)/tests/%,$(wildcard tests/probes/*.c))
@@ -38,7 +39,7 @@ pic  = $(patsubst %.c,$(B)/pic/%.o,$(1))
 exe  = $(patsubst %.c,$(B)/exe/%.o,$(1))
 unit = $(patsubst %.c,$(B)/unit/%.o,$(1))
 
-PROGRAMS := $(B)/libmtls-run.so $(B)/libmtls-audit.so $(B)/mtls-run $(B)/mtls-cred
+PROGRAMS := $(B)/libmtls-run.so $(B)/libmtls-audit.so $(B)/mtls-run $(B)/mtls-cred $(B)/mtls-agent
 MANUAL   := $(patsubst packaging/man/%.in,$(B)/man/%,$(wildcard packaging/man/*.in))
 HELPERS  := $(B)/tests/mtls-server $(PROBES)
 
@@ -47,7 +48,7 @@ all: $(PROGRAMS) $(MANUAL)
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
-#: make            builds libmtls-run.so, mtls-run, mtls-cred and the manual into build/
+#: make            builds libmtls-run.so, mtls-run, mtls-cred, mtls-agent and the manual into build/
 #: make deps       installs what building and testing need (apt), or prints the line to run
 #: make demo       the main job on real input, with an embedded server
 #: make check      unit, fuzz-corpus and end-to-end tests; the last line counts them
@@ -101,6 +102,10 @@ JSON_C ?= $(or $(filter /%,$(shell $(CC) -print-file-name=libjson-c.a)),-ljson-c
 $(B)/mtls-cred: $(call exe,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c $(TOKEN) $(CRED))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(JSON_C) -lssl -lcrypto
+
+$(B)/mtls-agent: $(call exe,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c $(TOKEN) $(AGENT))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(SAN),,-Wl,-z,relro -Wl,-z,now) -o $@ $^ -lseccomp -lcrypto
 
 # --- the manual --------------------------------------------------------------
 # What the pages say of settings and reason words comes from core/: see packaging/man/expand.c. It runs on this machine.
@@ -169,10 +174,11 @@ $(B)/gen/suites.def: $(UNIT)
 	$(Q)sed -n 's/^Suite \*\([a-z0-9_]*\)_suite(void)$$/SUITE(\1)/p' $(UNIT) | sort >$@
 $(B)/unit/tests/unit/main.o: $(B)/gen/suites.def
 
+$(B)/bench/handshake $(B)/bench/agent: tests/bench/hands.c tests/bench/hands.h
 $(B)/bench/%: tests/bench/%.c Makefile
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -I. -D_GNU_SOURCE $(BASE) -O2 -g -o $@ $< -lssl -lcrypto -pthread
+	$(Q)$(CC) -I. -D_GNU_SOURCE -std=c11 $(WARN) -O2 -g -o $@ $(filter %.c,$^) -lssl -lcrypto -pthread
 
 UNIT_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 $(B)/unit/%.o: %.c Makefile
@@ -257,7 +263,7 @@ ZSHDIR := $(PREFIX)/share/zsh/site-functions
 install: all
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(LIBDIR)' '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)' \
 		'$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man5'
-	install -m 755 $(B)/mtls-run $(B)/mtls-cred '$(DESTDIR)$(PREFIX)/bin/'
+	install -m 755 $(B)/mtls-run $(B)/mtls-cred $(B)/mtls-agent '$(DESTDIR)$(PREFIX)/bin/'
 	install -m 644 $(B)/libmtls-run.so $(B)/libmtls-audit.so '$(DESTDIR)$(LIBDIR)/'
 	install -m 644 $(filter %.1,$(MANUAL)) '$(DESTDIR)$(MANDIR)/man1/'
 	install -m 644 $(filter %.5,$(MANUAL)) '$(DESTDIR)$(MANDIR)/man5/'
@@ -266,7 +272,7 @@ install: all
 		install -m 644 packaging/completions/_$$name '$(DESTDIR)$(ZSHDIR)/' || exit 1; done
 
 uninstall:
-	rm -f $(foreach name,mtls-run mtls-cred,'$(DESTDIR)$(PREFIX)/bin/$(name)' '$(DESTDIR)$(BASHDIR)/$(name)' '$(DESTDIR)$(ZSHDIR)/_$(name)') \
+	rm -f '$(DESTDIR)$(PREFIX)/bin/mtls-agent' $(foreach name,mtls-run mtls-cred,'$(DESTDIR)$(PREFIX)/bin/$(name)' '$(DESTDIR)$(BASHDIR)/$(name)' '$(DESTDIR)$(ZSHDIR)/_$(name)') \
 		$(foreach page,$(notdir $(MANUAL)),'$(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $(page)))/$(page)') \
 		'$(DESTDIR)$(LIBDIR)/libmtls-run.so' '$(DESTDIR)$(LIBDIR)/libmtls-audit.so'
 	-rmdir '$(DESTDIR)$(LIBDIR)'

@@ -8,7 +8,7 @@ set -eu
 
 packages() {
 	case $1 in
-	build) echo gcc libc6-dev make libssl-dev libgnutls28-dev libjson-c-dev uthash-dev ;;
+	build) echo gcc libc6-dev make libssl-dev libgnutls28-dev libjson-c-dev libseccomp-dev uthash-dev ;;
 	demo) echo curl python3 openssl ca-certificates procps ;;
 	check) echo check libsubunit-dev binutils libnss3-tools curl python3 openssl socat libio-socket-ssl-perl ruby php-cli w3m strace procps libcap2-bin
 		echo wget git gnutls-bin ldap-utils lftp aria2 emacs-nox lynx apt musl-tools debian-archive-keyring zsh groff-base ;;
