@@ -25,6 +25,7 @@ CORE   := $(wildcard core/*.c)
 HOST   := host/agent.c host/environment.c host/reading.c
 PARSER := host/identity.c host/key.c host/block.c
 TOKEN  := $(wildcard host/token*.c)
+STORE  := host/store.c host/generations.c host/wipe.c
 SHIM   := $(wildcard shim/*.c)
 RUN    := $(wildcard launcher/run/*.c)
 CRED   := $(wildcard launcher/cred/*.c)
@@ -99,11 +100,11 @@ $(B)/mtls-run: $(call exe,$(CORE) $(HOST) $(RUN))
 
 # Static where there is an archive: mtls-run starts it each time, and a small root has libcrypto but not json-c.
 JSON_C ?= $(or $(filter /%,$(shell $(CC) -print-file-name=libjson-c.a)),-ljson-c)
-$(B)/mtls-cred: $(call exe,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c $(TOKEN) $(CRED))
+$(B)/mtls-cred: $(call exe,$(CORE) $(HOST) $(PARSER) $(STORE) $(TOKEN) host/crypto_linked.c $(CRED))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(JSON_C) -lssl -lcrypto
 
-$(B)/mtls-agent: $(call exe,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c $(TOKEN) $(AGENT))
+$(B)/mtls-agent: $(call exe,$(CORE) $(HOST) $(PARSER) $(STORE) $(TOKEN) host/crypto_linked.c $(AGENT))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(SAN),,-Wl,-z,relro -Wl,-z,now) -o $@ $^ -lseccomp -lcrypto
 
@@ -144,8 +145,15 @@ $(B)/tests/%: tests/probes/%.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) -I. -D_GNU_SOURCE $(BASE) -O1 -g -o $@ $< $$(sed -n 's/.*link: \([^*]*\).*/\1/p' $<)
 
+# These two are the product's own code, without the program.
 $(B)/tests/token: $(call exe,tests/probes/token.c $(CORE) $(TOKEN))
 	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcrypto
+INGEST := agent/ingest.c agent/inbox.c agent/say.c
+$(B)/tests/ingest: $(call exe,$(CORE) $(HOST) $(PARSER) $(STORE) $(TOKEN) host/crypto_linked.c $(INGEST) tests/probes/ingest.c)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcrypto
 
 # The same probes against OpenSSL 1.1.1, where OPENSSL11 names what packaging/debian.sh has fetched.
