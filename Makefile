@@ -25,7 +25,8 @@ CORE   := $(wildcard core/*.c)
 HOST   := host/agent.c host/environment.c host/reading.c
 PARSER := host/identity.c host/key.c host/block.c
 TOKEN  := $(wildcard host/token*.c)
-STORE  := host/store.c host/generations.c host/wipe.c
+# What mtls-cred and mtls-agent share: they link libcrypto, which neither the shim nor mtls-run does.
+LINKED := $(PARSER) $(TOKEN) host/crypto_linked.c host/store.c host/generations.c host/wipe.c
 SHIM   := $(wildcard shim/*.c)
 RUN    := $(wildcard launcher/run/*.c)
 CRED   := $(wildcard launcher/cred/*.c)
@@ -100,11 +101,11 @@ $(B)/mtls-run: $(call exe,$(CORE) $(HOST) $(RUN))
 
 # Static where there is an archive: mtls-run starts it each time, and a small root has libcrypto but not json-c.
 JSON_C ?= $(or $(filter /%,$(shell $(CC) -print-file-name=libjson-c.a)),-ljson-c)
-$(B)/mtls-cred: $(call exe,$(CORE) $(HOST) $(PARSER) $(STORE) $(TOKEN) host/crypto_linked.c $(CRED))
+$(B)/mtls-cred: $(call exe,$(CORE) $(HOST) $(LINKED) $(CRED))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(JSON_C) -lssl -lcrypto
 
-$(B)/mtls-agent: $(call exe,$(CORE) $(HOST) $(PARSER) $(STORE) $(TOKEN) host/crypto_linked.c $(AGENT))
+$(B)/mtls-agent: $(call exe,$(CORE) $(HOST) $(LINKED) $(AGENT))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(SAN),,-Wl,-z,relro -Wl,-z,now) -o $@ $^ -lseccomp -lcrypto
 
@@ -145,13 +146,13 @@ $(B)/tests/%: tests/probes/%.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) -I. -D_GNU_SOURCE $(BASE) -O1 -g -o $@ $< $$(sed -n 's/.*link: \([^*]*\).*/\1/p' $<)
 
-# These two are the product's own code, without the program.
 $(B)/tests/token: $(call exe,tests/probes/token.c $(CORE) $(TOKEN))
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcrypto
+# This one is the agent's own code, without the agent.
 INGEST := agent/ingest.c agent/inbox.c agent/say.c
-$(B)/tests/ingest: $(call exe,$(CORE) $(HOST) $(PARSER) $(STORE) $(TOKEN) host/crypto_linked.c $(INGEST) tests/probes/ingest.c)
+$(B)/tests/ingest: $(call exe,$(CORE) $(HOST) $(LINKED) $(INGEST) tests/probes/ingest.c)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcrypto
@@ -264,25 +265,32 @@ bench:
 include firmware/firmware.mk
 
 # --- housekeeping ------------------------------------------------------------
+COMMANDS := mtls-run mtls-cred mtls-agent
 LIBDIR := $(PREFIX)/lib/mtls-run
+UNITDIR := $(PREFIX)/lib/systemd/system
+SYSUSERSDIR := $(PREFIX)/lib/sysusers.d
 MANDIR := $(PREFIX)/share/man
 BASHDIR := $(PREFIX)/share/bash-completion/completions
 ZSHDIR := $(PREFIX)/share/zsh/site-functions
 install: all
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(LIBDIR)' '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)' \
-		'$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man5'
-	install -m 755 $(B)/mtls-run $(B)/mtls-cred $(B)/mtls-agent '$(DESTDIR)$(PREFIX)/bin/'
+		$(foreach section,1 5 8,'$(DESTDIR)$(MANDIR)/man$(section)') '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSUSERSDIR)'
+	install -m 755 $(COMMANDS:%=$(B)/%) '$(DESTDIR)$(PREFIX)/bin/'
 	install -m 644 $(B)/libmtls-run.so $(B)/libmtls-audit.so '$(DESTDIR)$(LIBDIR)/'
-	install -m 644 $(filter %.1,$(MANUAL)) '$(DESTDIR)$(MANDIR)/man1/'
-	install -m 644 $(filter %.5,$(MANUAL)) '$(DESTDIR)$(MANDIR)/man5/'
-	for name in mtls-run mtls-cred; do \
+	$(foreach section,1 5 8,install -m 644 $(filter %.$(section),$(MANUAL)) '$(DESTDIR)$(MANDIR)/man$(section)/' &&) :
+	install -m 644 packaging/systemd/mtls-agent.socket '$(DESTDIR)$(UNITDIR)/'
+	sed 's|@PREFIX@|$(PREFIX)|' packaging/systemd/mtls-agent.service.in >'$(DESTDIR)$(UNITDIR)/mtls-agent.service'
+	chmod 644 '$(DESTDIR)$(UNITDIR)/mtls-agent.service'
+	install -m 644 packaging/systemd/mtls-agent.sysusers '$(DESTDIR)$(SYSUSERSDIR)/mtls-agent.conf'
+	for name in $(COMMANDS); do \
 		install -m 644 packaging/completions/$$name.bash '$(DESTDIR)$(BASHDIR)'/$$name && \
 		install -m 644 packaging/completions/_$$name '$(DESTDIR)$(ZSHDIR)/' || exit 1; done
 
 uninstall:
-	rm -f '$(DESTDIR)$(PREFIX)/bin/mtls-agent' $(foreach name,mtls-run mtls-cred,'$(DESTDIR)$(PREFIX)/bin/$(name)' '$(DESTDIR)$(BASHDIR)/$(name)' '$(DESTDIR)$(ZSHDIR)/_$(name)') \
+	rm -f $(foreach name,$(COMMANDS),'$(DESTDIR)$(PREFIX)/bin/$(name)' '$(DESTDIR)$(BASHDIR)/$(name)' '$(DESTDIR)$(ZSHDIR)/_$(name)') \
 		$(foreach page,$(notdir $(MANUAL)),'$(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $(page)))/$(page)') \
-		'$(DESTDIR)$(LIBDIR)/libmtls-run.so' '$(DESTDIR)$(LIBDIR)/libmtls-audit.so'
+		'$(DESTDIR)$(LIBDIR)/libmtls-run.so' '$(DESTDIR)$(LIBDIR)/libmtls-audit.so' \
+		'$(DESTDIR)$(UNITDIR)/mtls-agent.socket' '$(DESTDIR)$(UNITDIR)/mtls-agent.service' '$(DESTDIR)$(SYSUSERSDIR)/mtls-agent.conf'
 	-rmdir '$(DESTDIR)$(LIBDIR)'
 
 SOURCES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)

@@ -11,7 +11,7 @@
 static int help(void)
 {
 	fputs("usage: mtls-agent [OPTION...]\n"
-	      "Holds the key of this machine's certificate and signs TLS handshakes for programs\n"
+	      "Holds the key of this machine's certificate, signs TLS handshakes for programs\n"
 	      "that cannot read it (mtls-run --agent). Stays in the foreground.\n"
 	      "\n"
 	      "  -d, --dir DIR     the credential's folder; without it the one in force\n"

@@ -227,8 +227,8 @@ test_postgresql_agent() {
 	for version in 1.2 1.3; do
 		attempt postgresql_ask $version
 		expect_rc 0
-		expect_text out '/CN=device|'
-		expect_text out "TLSv$version"
+		expect_text answer '/CN=device|'
+		expect_text answer "TLSv$version"
 		words reason=presented tls=$version
 	done
 }
