@@ -24,10 +24,13 @@ BASE     := -std=c11 $(WARN) -MMD -MP
 CORE   := $(wildcard core/*.c)
 HOST   := host/agent.c host/environment.c host/reading.c
 PARSER := host/identity.c host/key.c host/block.c
-STORE  := host/store.c host/generations.c host/wipe.c
+TOKEN  := $(wildcard host/token*.c)
+# What mtls-cred and mtls-agent share: they link libcrypto, which neither the shim nor mtls-run does.
+LINKED := $(PARSER) $(TOKEN) host/crypto_linked.c host/store.c host/generations.c host/wipe.c
 SHIM   := $(wildcard shim/*.c)
 RUN    := $(wildcard launcher/run/*.c)
 CRED   := $(wildcard launcher/cred/*.c)
+AGENT  := $(wildcard agent/*.c)
 SERVER := $(wildcard tests/helpers/server*.c)
 UNIT   := $(wildcard tests/unit/*.c)
 PROBES := $(patsubst tests/probes/%.c,$(B)/tests/%,$(wildcard tests/probes/*.c))
@@ -38,7 +41,7 @@ pic  = $(patsubst %.c,$(B)/pic/%.o,$(1))
 exe  = $(patsubst %.c,$(B)/exe/%.o,$(1))
 unit = $(patsubst %.c,$(B)/unit/%.o,$(1))
 
-PROGRAMS := $(B)/libmtls-run.so $(B)/libmtls-audit.so $(B)/mtls-run $(B)/mtls-cred
+PROGRAMS := $(B)/libmtls-run.so $(B)/libmtls-audit.so $(B)/mtls-run $(B)/mtls-cred $(B)/mtls-agent
 MANUAL   := $(patsubst packaging/man/%.in,$(B)/man/%,$(wildcard packaging/man/*.in))
 HELPERS  := $(B)/tests/mtls-server $(PROBES)
 
@@ -47,7 +50,7 @@ all: $(PROGRAMS) $(MANUAL)
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
-#: make            builds libmtls-run.so, mtls-run, mtls-cred and the manual into build/
+#: make            builds libmtls-run.so, mtls-run, mtls-cred, mtls-agent and the manual into build/
 #: make deps       installs what building and testing need (apt), or prints the line to run
 #: make demo       the main job on real input, with an embedded server
 #: make check      unit, fuzz-corpus and end-to-end tests; the last line counts them
@@ -98,9 +101,13 @@ $(B)/mtls-run: $(call exe,$(CORE) $(HOST) $(RUN))
 
 # Static where there is an archive: mtls-run starts it each time, and a small root has libcrypto but not json-c.
 JSON_C ?= $(or $(filter /%,$(shell $(CC) -print-file-name=libjson-c.a)),-ljson-c)
-$(B)/mtls-cred: $(call exe,$(CORE) $(HOST) $(PARSER) $(STORE) host/crypto_linked.c $(CRED))
+$(B)/mtls-cred: $(call exe,$(CORE) $(HOST) $(LINKED) $(CRED))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(JSON_C) -lssl -lcrypto
+
+$(B)/mtls-agent: $(call exe,$(CORE) $(HOST) $(LINKED) $(AGENT))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(SAN),,-Wl,-z,relro -Wl,-z,now) -o $@ $^ -lseccomp -lcrypto
 
 # --- the manual --------------------------------------------------------------
 # What the pages say of settings and reason words comes from core/: see packaging/man/expand.c. It runs on this machine.
@@ -139,9 +146,13 @@ $(B)/tests/%: tests/probes/%.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) -I. -D_GNU_SOURCE $(BASE) -O1 -g -o $@ $< $$(sed -n 's/.*link: \([^*]*\).*/\1/p' $<)
 
+$(B)/tests/token: $(call exe,tests/probes/token.c $(CORE) $(TOKEN))
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcrypto
 # This one is the agent's own code, without the agent.
 INGEST := agent/ingest.c agent/inbox.c agent/say.c
-$(B)/tests/ingest: $(call exe,$(CORE) $(HOST) $(PARSER) $(STORE) host/crypto_linked.c $(wildcard host/token*.c) $(INGEST) tests/probes/ingest.c)
+$(B)/tests/ingest: $(call exe,$(CORE) $(HOST) $(LINKED) $(INGEST) tests/probes/ingest.c)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcrypto
@@ -172,10 +183,11 @@ $(B)/gen/suites.def: $(UNIT)
 	$(Q)sed -n 's/^Suite \*\([a-z0-9_]*\)_suite(void)$$/SUITE(\1)/p' $(UNIT) | sort >$@
 $(B)/unit/tests/unit/main.o: $(B)/gen/suites.def
 
+$(B)/bench/handshake $(B)/bench/agent: tests/bench/hands.c tests/bench/hands.h
 $(B)/bench/%: tests/bench/%.c Makefile
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -I. -D_GNU_SOURCE $(BASE) -O2 -g -o $@ $< -lssl -lcrypto -pthread
+	$(Q)$(CC) -I. -D_GNU_SOURCE -std=c11 $(WARN) -O2 -g -o $@ $(filter %.c,$^) -lssl -lcrypto -pthread
 
 UNIT_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 $(B)/unit/%.o: %.c Makefile
@@ -253,25 +265,32 @@ bench:
 include firmware/firmware.mk
 
 # --- housekeeping ------------------------------------------------------------
+COMMANDS := mtls-run mtls-cred mtls-agent
 LIBDIR := $(PREFIX)/lib/mtls-run
+UNITDIR := $(PREFIX)/lib/systemd/system
+SYSUSERSDIR := $(PREFIX)/lib/sysusers.d
 MANDIR := $(PREFIX)/share/man
 BASHDIR := $(PREFIX)/share/bash-completion/completions
 ZSHDIR := $(PREFIX)/share/zsh/site-functions
 install: all
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(LIBDIR)' '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)' \
-		'$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man5'
-	install -m 755 $(B)/mtls-run $(B)/mtls-cred '$(DESTDIR)$(PREFIX)/bin/'
+		$(foreach section,1 5 8,'$(DESTDIR)$(MANDIR)/man$(section)') '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSUSERSDIR)'
+	install -m 755 $(COMMANDS:%=$(B)/%) '$(DESTDIR)$(PREFIX)/bin/'
 	install -m 644 $(B)/libmtls-run.so $(B)/libmtls-audit.so '$(DESTDIR)$(LIBDIR)/'
-	install -m 644 $(filter %.1,$(MANUAL)) '$(DESTDIR)$(MANDIR)/man1/'
-	install -m 644 $(filter %.5,$(MANUAL)) '$(DESTDIR)$(MANDIR)/man5/'
-	for name in mtls-run mtls-cred; do \
+	$(foreach section,1 5 8,install -m 644 $(filter %.$(section),$(MANUAL)) '$(DESTDIR)$(MANDIR)/man$(section)/' &&) :
+	install -m 644 packaging/systemd/mtls-agent.socket '$(DESTDIR)$(UNITDIR)/'
+	sed 's|@PREFIX@|$(PREFIX)|' packaging/systemd/mtls-agent.service.in >'$(DESTDIR)$(UNITDIR)/mtls-agent.service'
+	chmod 644 '$(DESTDIR)$(UNITDIR)/mtls-agent.service'
+	install -m 644 packaging/systemd/mtls-agent.sysusers '$(DESTDIR)$(SYSUSERSDIR)/mtls-agent.conf'
+	for name in $(COMMANDS); do \
 		install -m 644 packaging/completions/$$name.bash '$(DESTDIR)$(BASHDIR)'/$$name && \
 		install -m 644 packaging/completions/_$$name '$(DESTDIR)$(ZSHDIR)/' || exit 1; done
 
 uninstall:
-	rm -f $(foreach name,mtls-run mtls-cred,'$(DESTDIR)$(PREFIX)/bin/$(name)' '$(DESTDIR)$(BASHDIR)/$(name)' '$(DESTDIR)$(ZSHDIR)/_$(name)') \
+	rm -f $(foreach name,$(COMMANDS),'$(DESTDIR)$(PREFIX)/bin/$(name)' '$(DESTDIR)$(BASHDIR)/$(name)' '$(DESTDIR)$(ZSHDIR)/_$(name)') \
 		$(foreach page,$(notdir $(MANUAL)),'$(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $(page)))/$(page)') \
-		'$(DESTDIR)$(LIBDIR)/libmtls-run.so' '$(DESTDIR)$(LIBDIR)/libmtls-audit.so'
+		'$(DESTDIR)$(LIBDIR)/libmtls-run.so' '$(DESTDIR)$(LIBDIR)/libmtls-audit.so' \
+		'$(DESTDIR)$(UNITDIR)/mtls-agent.socket' '$(DESTDIR)$(UNITDIR)/mtls-agent.service' '$(DESTDIR)$(SYSUSERSDIR)/mtls-agent.conf'
 	-rmdir '$(DESTDIR)$(LIBDIR)'
 
 SOURCES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)

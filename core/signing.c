@@ -49,6 +49,29 @@ bool mtls_signature_fits(enum mtls_key_type type, uint16_t scheme)
 	return fits_in(type, 0x0303, scheme) || fits_in(type, 0x0304, scheme);
 }
 
+/* "SHA2-256" and "SHA-256" are SHA256. Letters are capitals in all of OpenSSL's own names. */
+static bool same_hash(struct mtls_bytes name, const char *ours)
+{
+	struct mtls_bytes wanted = mtls_bytes_of(ours);
+
+	if (mtls_bytes_equal(name, wanted))
+		return true;
+	return mtls_bytes_take(&wanted, "SHA") && (mtls_bytes_take(&name, "SHA2-") || mtls_bytes_take(&name, "SHA-")) &&
+	       mtls_bytes_equal(name, wanted);
+}
+
+const struct mtls_scheme *mtls_scheme_of(enum mtls_key_type type, enum mtls_padding padding, const char *hash)
+{
+	for (size_t i = 0; i < sizeof(SCHEMES) / sizeof(SCHEMES[0]); i++) {
+		const struct mtls_scheme *s = &SCHEMES[i];
+
+		if (s->padding == padding && mtls_signature_fits(type, s->code) &&
+		    (!s->hash || same_hash(mtls_bytes_of(hash), s->hash)))
+			return s;
+	}
+	return NULL;
+}
+
 /* --- packets -------------------------------------------------------------------- */
 
 void mtls_question_write(const struct mtls_question *q, unsigned char head[MTLS_SIGNING_HEAD])

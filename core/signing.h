@@ -75,6 +75,10 @@ struct mtls_scheme {
 /* NULL: none that any key of ours makes. Static. */
 const struct mtls_scheme *mtls_scheme_find(uint16_t code);
 
+/* The one that such a key makes with that padding and hash, by any name that OpenSSL has for it; "" with EdDSA. Or
+ * NULL. */
+const struct mtls_scheme *mtls_scheme_of(enum mtls_key_type, enum mtls_padding, const char *hash);
+
 /* Can a key of this type make that signature in any version of TLS? */
 bool mtls_signature_fits(enum mtls_key_type, uint16_t scheme);
 

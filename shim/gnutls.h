@@ -9,7 +9,7 @@
 #define MTLS_SHIM_GNUTLS_H
 
 #include "core/credential.h"
-#include "core/signature.h"
+#include "core/signing.h"
 #include "shim/hooks.h"
 #include "shim/library.h"
 
@@ -46,6 +46,8 @@ struct gtls_identity {
 	enum mtls_key_type type;
 	char subject[GTLS_SUBJECT_MAX]; /* RFC 4514, printable ASCII, cut with "..." if longer: as host/identity.h's */
 	char sha256[65];                /* of the leaf's DER, lower-case hex */
+	unsigned char key_id[32];       /* SHA-256 of the leaf's SubjectPublicKeyInfo: core/signing.h */
+	const struct gtls *library;     /* for an agent's key */
 };
 
 /*
@@ -57,5 +59,12 @@ enum mtls_reason gtls_identity_load(const struct gtls *, const struct mtls_block
 void gtls_identity_keep(struct gtls_identity *);
 /* Drops a reference; the last one wipes and frees. NULL is allowed. */
 void gtls_identity_drop(const struct gtls *, struct gtls_identity *);
+
+/* Gives the identity a key whose signatures an agent makes; false: it cannot have one. */
+bool gtls_agent_key(const struct gtls *, struct gtls_identity *);
+/* Fills key and follows, as request_methods.agent_key. */
+bool gtls_agent_asks(const struct gtls_identity *, struct mtls_question *probe);
+/* SignatureScheme of a GnuTLS algorithm; 0: none of ours. */
+uint16_t gtls_scheme_of(gnutls_sign_algorithm_t);
 
 #endif

@@ -43,8 +43,8 @@ static bool certificate_part(struct mtls_bytes label, struct mtls_bytes *der)
 	return mtls_bytes_start(label, "TRUSTED") && gtls_der_take(&rest, DER_SEQUENCE, &content) && rest.n == 0;
 }
 
-/* RFC 5280 4.1: the AlgorithmIdentifier in the subject's public key. */
-static bool public_algorithm(struct mtls_bytes der, struct mtls_bytes *algorithm)
+/* RFC 5280 4.1: the subject's public key, with its tag and length. */
+static bool public_key(struct mtls_bytes der, struct mtls_bytes *key)
 {
 	struct mtls_bytes certificate, tbs, content;
 
@@ -53,10 +53,22 @@ static bool public_algorithm(struct mtls_bytes der, struct mtls_bytes *algorithm
 	gtls_der_take(&tbs, DER_CONTEXT_0, &content);
 	if (!gtls_der_take(&tbs, DER_INTEGER, &content))
 		return false;
-	for (int i = 0; i < 5; i++) /* signature, issuer, validity, subject, public key */
+	for (int i = 0; i < 4; i++) /* signature, issuer, validity, subject */
 		if (!gtls_der_take(&tbs, DER_SEQUENCE, &content))
 			return false;
-	return gtls_der_take(&content, DER_SEQUENCE, algorithm);
+	key->p = tbs.p;
+	if (!gtls_der_take(&tbs, DER_SEQUENCE, &content))
+		return false;
+	key->n = (size_t)(tbs.p - key->p);
+	return true;
+}
+
+static bool public_algorithm(struct mtls_bytes der, struct mtls_bytes *algorithm)
+{
+	struct mtls_bytes key, content;
+
+	return public_key(der, &key) && gtls_der_take(&key, DER_SEQUENCE, &content) &&
+	       gtls_der_take(&content, DER_SEQUENCE, algorithm);
 }
 
 /* A certificate that GnuTLS can read, but not its key: good enough for an intermediate, which is only sent. */
@@ -252,12 +264,16 @@ static void describe(struct load *l)
 {
 	unsigned char hash[SHA256_SIZE];
 	size_t size = sizeof(hash);
+	struct mtls_bytes leaf, key;
 
 	l->id->type = key_type(l);
 	describe_subject(l);
 	if (l->g->f.gnutls_fingerprint(GNUTLS_DIG_SHA256, &l->id->cert[0].cert, hash, &size) >= 0 &&
 	    size == sizeof(hash))
 		mtls_bytes_hex(hash, size, l->id->sha256);
+	leaf = (struct mtls_bytes){l->id->cert[0].cert.data, l->id->cert[0].cert.size};
+	if (public_key(leaf, &key))
+		l->g->f.gnutls_hash_fast(GNUTLS_DIG_SHA256, key.p, key.n, l->id->key_id);
 }
 
 /* --- the whole ------------------------------------------------------------ */

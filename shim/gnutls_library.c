@@ -22,6 +22,11 @@ static enum mtls_reason load(void *context, const struct mtls_blocks *blocks, vo
 	struct gtls_identity *loaded = NULL;
 	enum mtls_reason reason = gtls_identity_load(context, blocks, &loaded, error);
 
+	if (reason == MTLS_USABLE && blocks->key_form == MTLS_KEY_NONE && !gtls_agent_key(context, loaded)) {
+		gtls_identity_drop(context, loaded);
+		loaded = NULL;
+		reason = mtls_fail(error, MTLS_UNREADABLE, MTLS_CERT, mtls_bytes_of("out of memory"));
+	}
 	*identity = loaded;
 	return reason;
 }

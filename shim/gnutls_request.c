@@ -97,8 +97,7 @@ static enum mtls_tri issuer_accepted(const struct request *r, const void *of)
 	return MTLS_NO;
 }
 
-/* SignatureScheme of a GnuTLS algorithm; 0: none of ours. */
-static uint16_t scheme_of(gnutls_sign_algorithm_t algorithm)
+uint16_t gtls_scheme_of(gnutls_sign_algorithm_t algorithm)
 {
 	static const uint16_t schemes[] = {
 		[GNUTLS_SIGN_RSA_SHA1] = 0x0201,
@@ -163,7 +162,7 @@ static size_t common_schemes(const struct gtls_session *session, const struct gt
 	for (size_t i = 0; n < GTLS_SCHEMES; i++) {
 		if (library->f.gnutls_sign_algorithm_get_requested(session->session, i, &offered) < 0)
 			break;
-		schemes[n] = scheme_of(offered);
+		schemes[n] = gtls_scheme_of(offered);
 		if (schemes[n] && is_enabled(session, schemes[n]) &&
 		    (!digest || digest == library->f.gnutls_sign_get_hash_algorithm(offered)))
 			n++;
@@ -201,6 +200,12 @@ static enum mtls_tri common_signature(const struct request *r, const void *of)
 	if (!mtls_version_13(r->version) && n_types == 0)
 		return MTLS_NO; /* only types that no key of ours has, such as dss_sign */
 	return mtls_signature_common(identity->type, r->version, schemes, n, types, n_types);
+}
+
+static bool agent_key(const struct request *r, const void *identity, struct mtls_question *probe)
+{
+	(void)r;
+	return gtls_agent_asks(identity, probe);
 }
 
 /* --- the answer ----------------------------------------------------------------- */
@@ -292,8 +297,8 @@ static bool is_http2(const struct gtls_session *session)
 
 static struct asked asked_of(struct gtls_session *session)
 {
-	static const struct request_methods methods = {names,   verified, issuer_accepted, common_signature,
-						       install, subject,  sha256};
+	static const struct request_methods methods = {names,     verified, issuer_accepted, common_signature,
+						       agent_key, install,  subject,         sha256};
 
 	return (struct asked){
 		.request = {.library = &session->library->is,

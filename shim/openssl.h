@@ -14,6 +14,7 @@
 #include "shim/library.h"
 #include "shim/resumption.h"
 
+#include <openssl/provider.h>
 #include <openssl/x509v3.h>
 #include <stdatomic.h>
 
@@ -39,6 +40,7 @@ struct openssl {
 	atomic_int mark_index;    /* ex_data of an X509: this struct, on the certificates that we hand over */
 	atomic_int session_index; /* ex_data of a server's X509: a resumption */
 	struct chained none;      /* for a program without a cert_cb */
+	_Atomic(OSSL_LIB_CTX *) agent_context; /* openssl_agent.c's */
 	struct mtls_crypto crypto;
 	struct {
 #define MTLS_OPENSSL(name)   __typeof__(&name) name;

@@ -5,6 +5,7 @@
 #include "shim/openssl.h"
 
 #include "shim/dl.h"
+#include "shim/openssl_agent.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,9 @@ static enum mtls_reason load(void *context, const struct mtls_blocks *blocks, vo
 	struct mtls_identity *loaded = NULL;
 	enum mtls_reason reason = mtls_identity_load(&library->crypto, blocks, &loaded, error);
 
-	if (reason == MTLS_USABLE && !openssl_mark(library, loaded)) {
+	if (reason == MTLS_USABLE &&
+	    (!openssl_mark(library, loaded) || (blocks->key_form == MTLS_KEY_NONE && openssl_agent_fits(library) &&
+						!openssl_agent_key(library, loaded)))) {
 		mtls_identity_free(&library->crypto, loaded);
 		loaded = NULL;
 		reason = mtls_fail(error, MTLS_UNREADABLE, MTLS_CERT, mtls_bytes_of("out of memory"));

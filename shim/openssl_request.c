@@ -6,6 +6,7 @@
 #include "shim/openssl.h"
 
 #include "shim/log.h"
+#include "shim/openssl_agent.h"
 #include "shim/request.h"
 
 #include <errno.h>
@@ -228,6 +229,15 @@ static enum mtls_tri common_signature(const struct request *r, const void *of)
 				     n_types > 0 && types ? (size_t)n_types : 0);
 }
 
+static bool agent_key(const struct request *r, const void *of, struct mtls_question *probe)
+{
+	const struct mtls_identity *identity = of;
+
+	memcpy(probe->key, identity->key_id, sizeof(probe->key));
+	probe->follows = MTLS_OP_CONTENT;
+	return openssl_agent_fits(((const struct asked *)r)->library);
+}
+
 /* --- the answer ----------------------------------------------------------------- */
 
 static bool is_http2(const struct openssl *library, SSL *ssl)
@@ -275,8 +285,8 @@ static const char *sha256(const void *identity)
 
 static struct asked asked_of(const struct openssl *library, SSL *ssl)
 {
-	static const struct request_methods methods = {names,   verified, issuer_accepted, common_signature,
-						       install, subject,  sha256};
+	static const struct request_methods methods = {names,     verified, issuer_accepted, common_signature,
+						       agent_key, install,  subject,         sha256};
 	unsigned version = (unsigned)library->f.SSL_version(ssl);
 	int fd = library->f.SSL_get_rfd(ssl);
 

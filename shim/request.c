@@ -5,7 +5,10 @@
  */
 #include "shim/request.h"
 
+#include "host/agent.h"
+#include "shim/cancel.h"
 #include "shim/log.h"
+#include "shim/shim.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -66,19 +69,38 @@ bool request_names_good(const struct server *server, bool (*good)(void *of, cons
 	return server->n_peers && n == server->n_peers;
 }
 
-static enum mtls_reason decide(struct request *r, const struct credential *credential)
+/* what: for the log, where it is not ready. */
+static enum mtls_tri agent_ready(const struct request *r, const void *identity, const char **what)
+{
+	const char *path = shim_environment()->agent;
+	struct mtls_question probe;
+	int cancel = shim_hold_cancel();
+	bool ready = false;
+
+	if (!r->methods->agent_key(r, identity, &probe))
+		*what = "MTLS_AGENT needs OpenSSL 3";
+	else if (mtls_agent_probe(path, probe.key, probe.follows) == MTLS_AGENT_READY)
+		ready = true;
+	else
+		*what = path;
+	shim_restore_cancel(cancel);
+	return ready ? MTLS_YES : MTLS_NO;
+}
+
+static enum mtls_reason decide(struct request *r, const struct credential *credential, const char **what)
 {
 	unsigned needs = mtls_policy_needs(credential->policy);
 	const void *identity = credential->identity;
 	struct mtls_facts facts = {
 		.credential = credential->reason,
-		.agent_ready = MTLS_NO,     /* there is none yet */
 		.app_certificate = MTLS_NO, /* else the adapter does not ask */
 		.version = r->version,
 		.post_handshake = r->post_handshake,
 		.http2 = r->http2,
 	};
 
+	if (credential->policy->agent && identity)
+		facts.agent_ready = agent_ready(r, identity, what);
 	if (needs & (MTLS_NEED_PEER | MTLS_NEED_NAME)) {
 		gather_peers(r);
 		gather_names(r);
@@ -147,6 +169,23 @@ void request_tell(struct request *r, enum mtls_reason reason, const void *identi
 	errno = saved;
 }
 
+bool request_sign(const struct library *library, const struct mtls_question *q,
+		  unsigned char signature[MTLS_SIGNATURE_MAX], size_t *n)
+{
+	const char *path = shim_environment()->agent;
+	struct mtls_event event = {
+		.verb = "withheld", .reason = MTLS_AGENT_UNAVAILABLE, .what = path, .library = library->version};
+	int saved = errno, cancel = shim_hold_cancel();
+	bool ok = q->scheme && q->content.n <= MTLS_SIGNING_CONTENT &&
+		  mtls_agent_sign(path, q, signature, n) == MTLS_AGENT_READY;
+
+	if (!ok)
+		log_event(MTLS_LOG_WARN, &event);
+	shim_restore_cancel(cancel);
+	errno = saved;
+	return ok;
+}
+
 static void tell_generation(const struct request *r, const void *identity)
 {
 	struct mtls_event event = {.verb = "generation",
@@ -168,7 +207,7 @@ enum mtls_reason request_answer(struct request *r)
 	generation_acquire(&r->library->parser, &credential);
 	if (generation_is_news(&credential))
 		tell_generation(r, credential.identity);
-	reason = decide(r, &credential);
+	reason = decide(r, &credential, &what);
 	if (reason == MTLS_PRESENTED && !r->methods->install(r, credential.identity))
 		reason = MTLS_KEY_UNSUPPORTED; /* the library's security level forbids it */
 	if (reason == MTLS_BAD_SETTING && credential.reading)

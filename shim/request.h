@@ -8,6 +8,7 @@
 
 #include "core/address.h"
 #include "core/policy.h"
+#include "core/signing.h"
 #include "shim/library.h"
 #include "shim/names.h"
 #include "shim/peers.h"
@@ -32,6 +33,8 @@ struct request_methods {
 	enum mtls_tri (*verified)(const struct request *);
 	enum mtls_tri (*issuer_accepted)(const struct request *, const void *identity);
 	enum mtls_tri (*common_signature)(const struct request *, const void *identity);
+	/* Fills key and follows, for an agent; false: this TLS library cannot have a key of an agent's. */
+	bool (*agent_key)(const struct request *, const void *identity, struct mtls_question *probe);
 	/* false: the TLS library does not take it (its security level, memory); nothing of it is left behind. */
 	bool (*install)(struct request *, void *identity);
 	/* For the log; borrowed from the identity. */
@@ -57,6 +60,13 @@ enum mtls_reason request_answer(struct request *);
 
 /* Only the log line of a decision; identity NULL unless it is MTLS_PRESENTED. Keeps errno. */
 void request_tell(struct request *, enum mtls_reason, const void *identity);
+
+/*
+ * Has the agent sign for a certificate that was presented: *n bytes, or false and a line of the log, because the
+ * handshake ends with it. A scheme of 0 and a content that is too long are refused. Keeps errno.
+ */
+bool request_sign(const struct library *, const struct mtls_question *, unsigned char signature[MTLS_SIGNATURE_MAX],
+		  size_t *n);
 
 /*
  * For verified: does the certificate fit the server? good asks the TLS library for one name or address in figures.

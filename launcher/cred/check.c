@@ -19,12 +19,24 @@ static int say_why(const struct cred *cred, const struct cred_credential *creden
 	return status;
 }
 
+static void say_agent(const struct cred *cred, const struct cred_credential *credential)
+{
+	char *text = NULL;
+
+	if (cred->env.agent && credential->agent == MTLS_AGENT_READY)
+		text = cred_agent_ready(cred->env.agent, credential);
+	if (text)
+		cred_say(stdout, "agent: %s", text);
+	free(text);
+}
+
 static int say_usable(const struct cred *cred, const struct cred_credential *credential)
 {
 	const struct mtls_place *place = credential->reading.mark.place;
 
 	cred_say(stdout, "usable: %s: subject %s, sha256 %s", place->folder ? place->folder : place->file[MTLS_CERT],
 		 credential->identity->subject, credential->identity->sha256);
+	say_agent(cred, credential);
 	return cred_warn(stdout, credential, cred->env.agent) ? CRED_WARNINGS : CRED_DONE;
 }
 

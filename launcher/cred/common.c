@@ -122,6 +122,27 @@ int cred_begin_plain(struct cred *cred, int argc, char **argv)
 	return status == CRED_GO_ON ? cred_begin(cred, argc, argv) : status;
 }
 
+/* As the shim does before it offers the certificate: OpenSSL programs send the whole content, GnuTLS ones a digest. */
+static void ask_agent(const char *agent, struct cred_credential *credential)
+{
+	const unsigned char *key = credential->identity->key_id;
+
+	credential->agent = mtls_agent_probe(agent, key, MTLS_OP_CONTENT);
+	credential->agent_digests = credential->agent == MTLS_AGENT_READY &&
+				    mtls_agent_probe(agent, key, MTLS_OP_DIGEST) == MTLS_AGENT_READY;
+}
+
+char *cred_agent_ready(const char *agent, const struct cred_credential *credential)
+{
+	char *text;
+
+	if (asprintf(&text, "%s: ready%s", agent,
+		     credential->agent_digests ? ""
+					       : ", but not for GnuTLS programs, as it signs whole messages only") < 0)
+		return NULL;
+	return text;
+}
+
 bool cred_open(const struct cred *cred, struct cred_credential *credential)
 {
 	memset(credential, 0, sizeof(*credential));
@@ -132,7 +153,20 @@ bool cred_open(const struct cred *cred, struct cred_credential *credential)
 	if (credential->reason == MTLS_USABLE)
 		credential->reason = mtls_identity_load(&mtls_crypto_linked, &credential->reading.blocks,
 							&credential->identity, &credential->error);
+	if (credential->reason == MTLS_USABLE && cred->env.agent)
+		ask_agent(cred->env.agent, credential);
 	return true;
+}
+
+void cred_without_key(struct cred_credential *credential)
+{
+	struct mtls_reading *r = &credential->reading;
+
+	r->files.agent = true;
+	credential->reason = mtls_credential_scan(&r->files, &r->blocks, &credential->error);
+	if (credential->reason == MTLS_USABLE)
+		credential->reason =
+			mtls_identity_load(&mtls_crypto_linked, &r->blocks, &credential->identity, &credential->error);
 }
 
 void cred_close(struct cred_credential *credential)

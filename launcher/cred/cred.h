@@ -6,6 +6,7 @@
 #ifndef MTLS_LAUNCHER_CRED_H
 #define MTLS_LAUNCHER_CRED_H
 
+#include "host/agent.h"
 #include "host/identity.h"
 #include "host/reading.h"
 
@@ -34,6 +35,9 @@ struct cred_credential {
 	struct mtls_identity *identity;
 	enum mtls_reason reason;
 	struct mtls_error error;
+	/* With MTLS_USABLE and an agent: would it sign for us, and where it would, from a digest too? */
+	enum mtls_agent_state agent;
+	bool agent_digests;
 };
 
 int cred_new(struct cred *, int argc, char **argv);
@@ -72,6 +76,8 @@ void cred_explain(FILE *stream, const struct mtls_reading *, const struct mtls_e
 /* false: nothing could be read for want of memory or descriptors, errno tells. To be ended in any other case. */
 bool cred_open(const struct cred *, struct cred_credential *);
 void cred_close(struct cred_credential *);
+/* For a key in a token (key-needs-agent): the certificate alone, as with an agent. */
+void cred_without_key(struct cred_credential *);
 
 /* Why there is nothing to use (absent, removed or broken), as one line; the caller frees, NULL without memory. */
 char *cred_why(const struct cred *, const struct cred_credential *);
@@ -87,6 +93,9 @@ void cred_sha1(X509 *, char text[41]);
 /* "2027-03-01", UTC. */
 void cred_date(const ASN1_TIME *, char text[16]);
 
+/* "PATH: ready, …" for an agent that is; the caller frees, NULL without memory. */
+char *cred_agent_ready(const char *agent, const struct cred_credential *);
+
 /* In place, bytes that are not printable ASCII become '?'. */
 void cred_printable(char *text);
 
@@ -95,7 +104,8 @@ char *cred_name(const X509_NAME *);
 
 /*
  * Things that will or may keep a usable credential from being accepted. Each goes to take, with the file that it is
- * about; text is borrowed, printable ASCII, without an end. Returns how many.
+ * about (MTLS_NOTHING: the text says it); text is borrowed, printable ASCII, without an end. Returns how many.
+ * agent: its socket, or NULL.
  */
 typedef void cred_warning(void *context, enum mtls_part, const char *text);
 unsigned cred_warnings(const struct cred_credential *, const char *agent, cred_warning *take, void *context);

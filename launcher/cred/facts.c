@@ -170,7 +170,7 @@ static void take_warning(void *context, enum mtls_part part, const char *text)
 	struct taking *taking = context;
 	char *line = NULL;
 
-	if (part == MTLS_CERT)
+	if (part == MTLS_CERT || part == MTLS_NOTHING)
 		line = strdup(text);
 	else if (asprintf(&line, "%s: %s", taking->place->file[part], text) < 0)
 		line = NULL;
@@ -195,6 +195,16 @@ static bool gather_warnings(struct cred_facts *f, const struct cred *cred, const
 		taking.ok = push(&f->warnings, line) && taking.ok;
 	}
 	return taking.ok;
+}
+
+/* One that is not is a warning. */
+static bool gather_agent(struct cred_facts *f, const struct cred *cred, const struct cred_credential *credential)
+{
+	if (cred->env.agent && credential->agent == MTLS_AGENT_READY) {
+		f->agent = cred_agent_ready(cred->env.agent, credential);
+		return f->agent;
+	}
+	return true;
 }
 
 static int status_of(const struct cred_facts *f, const struct cred_credential *credential)
@@ -225,7 +235,7 @@ bool cred_facts_gather(struct cred_facts *f, const struct cred *cred, const stru
 			return false;
 	}
 	if (f->state == MTLS_STATE_USABLE) {
-		if (!gather_leaf(f, credential->identity))
+		if (!gather_leaf(f, credential->identity) || !gather_agent(f, cred, credential))
 			return false;
 	} else {
 		f->why = cred_why(cred, credential);
@@ -245,6 +255,7 @@ void cred_facts_free(struct cred_facts *f)
 	free_list(&f->warnings);
 	free(f->why);
 	free(f->place);
+	free(f->agent);
 	free(f->subject);
 	free(f->issuer);
 	free(f->key);

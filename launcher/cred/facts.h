@@ -14,13 +14,15 @@ struct cred_list {
 	size_t n;
 };
 
-/* Text is printable ASCII, but for why and place. Without a usable credential subject to sha256 are NULL, "" and empty.
+/* Text is printable ASCII, but for why, place and agent. Without a usable credential subject to sha256 are NULL, "" and
+ * empty.
  */
 struct cred_facts {
 	enum mtls_state state;
 	const char *reason; /* word */
 	char *why;          /* absent, removed, broken: one line for a person; else NULL */
 	char *place;        /* "PATH (WHY)", or NULL */
+	char *agent;        /* "PATH: ready, …" for one that is, else NULL */
 	char *subject, *issuer, *key;
 	struct cred_list names;        /* "DNS:…", "email:…", "URI:…", "IP:…", and others by their kind */
 	const ASN1_TIME *from, *until; /* of the leaf, borrowed from the credential */

@@ -58,7 +58,7 @@ struct probe_request {
 	unsigned char type[PROBE_TYPES]; /* ClientCertificateType, TLS 1.2 */
 	size_t n_types;
 	enum mtls_reason decision;
-	bool presented; /* and handed to libssl, which takes it */
+	bool presented; /* and handed to libssl, which takes it; never with an agent, whose key is not here */
 };
 
 /* One connection. version 0: no TLS came about, and why says so; else the members below it hold. */

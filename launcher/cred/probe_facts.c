@@ -140,7 +140,7 @@ static void answer(SSL *ssl, const struct probe_facts *known)
 	struct mtls_facts facts = {
 		.credential = credential->reason,
 		.app_certificate = MTLS_NO,
-		.agent_ready = MTLS_NO, /* as in the shim: there is none yet */
+		.agent_ready = credential->agent == MTLS_AGENT_READY ? MTLS_YES : MTLS_NO,
 		.issuer_accepted = issuer_accepted(names, credential->identity),
 		.common_signature = common_signature(ssl, credential->identity, request),
 		.names = &name,
@@ -158,7 +158,8 @@ static void answer(SSL *ssl, const struct probe_facts *known)
 	request->issuer_accepted = facts.issuer_accepted;
 	request->decision = mtls_policy_decide(&credential->reading.policy, &facts);
 	SSL_certs_clear(ssl);
-	request->presented = request->decision == MTLS_PRESENTED && !known->probe->cred->env.disable;
+	request->presented =
+		request->decision == MTLS_PRESENTED && !known->probe->cred->env.disable && credential->identity->key;
 	if (request->presented && !install(ssl, credential->identity)) {
 		SSL_certs_clear(ssl);
 		request->presented = false;

@@ -169,7 +169,10 @@ static void withheld(const struct probe *probe, enum mtls_reason reason)
 	const char *remedy = mtls_reason_remedy(reason);
 	char *text = NULL;
 
-	if (reason == MTLS_BAD_SETTING) {
+	if (reason == MTLS_AGENT_UNAVAILABLE) {
+		line("  decision", "withheld, %s: %s: %s", word, probe->cred->env.agent,
+		     mtls_agent_sentence(probe->credential->agent));
+	} else if (reason == MTLS_BAD_SETTING) {
 		text = cred_sentence(reading, &reading->policy.error);
 		line("  decision", "withheld, %s: %s", word, text ? text : sentence);
 	} else if (reason == probe->credential->reason) { /* told at the beginning, with its remedy */
@@ -191,6 +194,8 @@ static void decision(const struct probe *probe, const struct probe_request *requ
 		line("  decision", "presented");
 	else if (probe->cred->env.disable)
 		line("  decision", "withheld: MTLS_DISABLE is 1, so the library does nothing");
+	else if (request->decision == MTLS_PRESENTED)
+		line("  decision", "a program would present it; not this one, as the key is with the agent");
 	else
 		withheld(probe, request->decision);
 }

@@ -74,6 +74,8 @@ bool cred_show_text(const struct cred_facts *f)
 	state_line(f);
 	if (f->place)
 		line("place", f->place, NULL);
+	if (f->agent)
+		line("agent", f->agent, NULL);
 	if (f->why && f->state != MTLS_STATE_BROKEN) /* there it is the first warning */
 		line("why", f->why, NULL);
 	if (f->subject) {

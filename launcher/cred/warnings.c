@@ -226,9 +226,9 @@ unsigned cred_warnings(const struct cred_credential *credential, const char *age
 	check_purpose(&w);
 	check_strength(&w);
 	check_names(&w);
-	if (agent)
-		warn(&w, MTLS_CERT, "the key is with the agent at %s, which was not asked", agent);
-	else
+	if (agent && credential->agent != MTLS_AGENT_READY)
+		warn(&w, MTLS_NOTHING, "%s: %s", agent, mtls_agent_sentence(credential->agent));
+	if (!agent)
 		check_modes(&w);
 	return w.n;
 }
@@ -242,7 +242,10 @@ static void say_warning(void *context, enum mtls_part part, const char *text)
 {
 	const struct lines *lines = context;
 
-	cred_say(lines->stream, "warning: %s: %s", lines->place->file[part], text);
+	if (part == MTLS_NOTHING)
+		cred_say(lines->stream, "warning: %s", text);
+	else
+		cred_say(lines->stream, "warning: %s: %s", lines->place->file[part], text);
 }
 
 unsigned cred_warn(FILE *stream, const struct cred_credential *credential, const char *agent)

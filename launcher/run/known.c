@@ -113,6 +113,11 @@ const struct known_tls *known_soname(const char *soname)
 	return NULL;
 }
 
+bool known_needs_file(const char *soname)
+{
+	return strcmp(soname, "libssl.so.1.1") == 0;
+}
+
 const struct known_host *known_host_next(const char *soname, const struct known_host *before)
 {
 	for (const struct known_host *h = before ? before + 1 : hosts; h < hosts + LENGTH(hosts); h++)

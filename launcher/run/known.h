@@ -17,6 +17,9 @@ struct known_tls {
 /* By what a library is called; NULL: it is none. Anchored: libssl3.so is NSS, not OpenSSL. */
 const struct known_tls *known_soname(const char *soname);
 
+/* Covered, but not where an agent has the key: only OpenSSL 3 takes keys of another maker's. */
+bool known_needs_file(const char *soname);
+
 /* A library whose presence means that another is loaded later, for TLS. */
 struct known_host {
 	const char *soname; /* how its name begins */

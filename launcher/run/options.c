@@ -19,7 +19,7 @@
 #endif
 
 /* getopt's values after those of OPTION_*, clear of all letters. */
-enum { VALUE = 256, STRICT = VALUE + OPTION_VALUES, DISABLE, AGENT, AUDIT, EXPLAIN, HELP, VERSION };
+enum { VALUE = 256, STRICT = VALUE + OPTION_VALUES, DISABLE, AUDIT, EXPLAIN, HELP, VERSION };
 
 static const char letters[] = "+:d:c:k:vq"; /* "+": the program's own options are left to it */
 
@@ -32,7 +32,7 @@ static const struct option names[] = {
 	{"issuer", required_argument, NULL, VALUE + OPTION_ISSUER},
 	{"only-if", required_argument, NULL, VALUE + OPTION_ONLY_IF},
 	{"log", required_argument, NULL, VALUE + OPTION_LOG},
-	{"agent", optional_argument, NULL, AGENT},
+	{"agent", optional_argument, NULL, VALUE + OPTION_AGENT},
 	{"audit", no_argument, NULL, AUDIT},
 	{"disable", no_argument, NULL, DISABLE},
 	{"explain", no_argument, NULL, EXPLAIN},
@@ -47,20 +47,21 @@ static const char *const variables[OPTION_VALUES] = {
 	[OPTION_KEY] = "MTLS_KEY",         [OPTION_PASS] = "MTLS_KEY_PASS_FILE",
 	[OPTION_HOST] = "MTLS_HOSTS",      [OPTION_ISSUER] = "MTLS_ISSUER",
 	[OPTION_ONLY_IF] = "MTLS_ONLY_IF", [OPTION_LOG] = "MTLS_LOG_FILE",
+	[OPTION_AGENT] = "MTLS_AGENT",
 };
 
 static const char help[] = "Usage: mtls-run [OPTION...] [--] PROGRAM [ARG...]\n"
 			   "Runs PROGRAM so that it presents this machine's certificate to servers that ask.\n"
 			   "\n"
 			   "  -d, --dir DIR         folder with client_cert.pem and private_key.pem\n"
-			   "  -c, --cert FILE       the certificate; MTLS_KEY and MTLS_KEY_PASS_FILE do not\n"
-			   "                        count then, -k and --pass-file do\n"
+			   "  -c, --cert FILE       the certificate; of its key then only these two count:\n"
 			   "  -k, --key FILE        its key, if not in the same file\n"
 			   "      --pass-file FILE  the key's passphrase, on the first line\n"
 			   "      --host PATTERN    only to these servers (again for more): host, *.domain,\n"
 			   "                        address, network, each with !before or :port behind\n"
 			   "      --issuer match    only to servers that name an issuer of the certificate\n"
 			   "      --only-if WORD    only to servers that are verified, or with tls1.3\n"
+			   "      --agent[=SOCKET]  mtls-agent has the key, at this socket or the usual one\n"
 			   "      --log FILE        append log lines to FILE; -v: all decisions; -q: none\n"
 			   "      --strict          refuse what mtls-run cannot reach, else it only warns\n"
 			   "      --audit           also reach what is loaded with RTLD_DEEPBIND\n"
@@ -92,6 +93,27 @@ static bool take_value(struct options *o, int which, const char *value)
 	o->value[which] = list && before ? text("%s,%s", before, value) : text("%s", value);
 	free(before);
 	return true;
+}
+
+/* Where mtls-agent listens unless it is told another place. */
+static bool find_agent(struct options *o)
+{
+	static const char system[] = "/run/mtls/agent.sock";
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	char *own = runtime && *runtime == '/' ? text("%s/mtls/agent.sock", runtime) : NULL;
+	bool found;
+
+	if (own && access(own, F_OK) == 0)
+		found = take_value(o, OPTION_AGENT, own);
+	else if (access(system, F_OK) == 0)
+		found = take_value(o, OPTION_AGENT, system);
+	else {
+		say("--agent: there is no agent's socket at %s%s%s; start mtls-agent, or say --agent=PATH",
+		    own ? own : "", own ? " or " : "", system);
+		found = false;
+	}
+	free(own);
+	return found;
 }
 
 /* The option that getopt could not take. */
@@ -127,8 +149,6 @@ static bool take(struct options *o, int what, char *const argv[])
 	case DISABLE:
 		o->disable = true;
 		return true;
-	case AGENT:
-		return fail("--agent is not in this version");
 	case AUDIT:
 		o->audit = true;
 		return true;
@@ -138,6 +158,8 @@ static bool take(struct options *o, int what, char *const argv[])
 	case '?':
 	case ':':
 		return refuse(what, argv);
+	case VALUE + OPTION_AGENT:
+		return optarg ? take_value(o, OPTION_AGENT, optarg) : find_agent(o);
 	default:
 		return take_value(o, what - VALUE, optarg);
 	}

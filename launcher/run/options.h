@@ -19,6 +19,7 @@ enum {
 	OPTION_ISSUER,
 	OPTION_ONLY_IF,
 	OPTION_LOG,
+	OPTION_AGENT, /* without a value: the first of the default sockets that exists */
 	OPTION_VALUES
 };
 

@@ -60,19 +60,35 @@ static void usable(const char *said, const char *place)
 	report_line("credential", "usable", NULL, "%.*s", (int)strcspn(said, "\n"), said);
 }
 
-static void warnings(const char *said)
+/* What a line has behind prefix and the agent's socket, NULL: it is another one's. */
+static const char *of_agent(const char *said, const char *prefix, const char *agent)
+{
+	size_t n = strlen(prefix), path = agent ? strlen(agent) : 0;
+
+	if (!agent || strncmp(said, prefix, n) != 0 || strncmp(said + n, agent, path) != 0 ||
+	    strncmp(said + n + path, ": ", 2) != 0)
+		return NULL;
+	return said + n + path + 2;
+}
+
+/* The lines that follow the first one. */
+static void remarks(const char *said, const char *agent)
 {
 	while (*said) {
-		size_t n = strcspn(said, "\n");
+		const char *end = said + strcspn(said, "\n"), *ready = of_agent(said, "agent: ", agent),
+			   *why = of_agent(said, "warning: ", agent);
 
-		if (strncmp(said, "warning", 7) == 0)
-			report_line("note", NULL, NULL, "%.*s", (int)n, said);
-		said += n;
-		said += strspn(said, "\n");
+		if (ready)
+			report_line("agent", NULL, NULL, "%.*s", (int)(end - ready), ready);
+		else if (why)
+			report_line("agent", "unavailable", NULL, "%.*s", (int)(end - why), why);
+		else if (strncmp(said, "warning", 7) == 0)
+			report_line("note", NULL, NULL, "%.*s", (int)(end - said), said);
+		said = end + strspn(end, "\n");
 	}
 }
 
-static void look_deep(const char *cred, const char *place)
+static void look_deep(const char *cred, const char *place, const char *agent)
 {
 	char *said;
 
@@ -80,7 +96,7 @@ static void look_deep(const char *cred, const char *place)
 	case DEEP_USABLE:
 	case DEEP_WARNINGS:
 		usable(said, place);
-		warnings(said);
+		remarks(said, agent);
 		break;
 	case DEEP_BROKEN:
 		report_line("credential", "broken", NULL, "%.*s", (int)strcspn(said, "\n"), said);
@@ -91,6 +107,8 @@ static void look_deep(const char *cred, const char *place)
 	case DEEP_IMPOSSIBLE:
 		report_line("credential", "usable", NULL,
 			    "%s (only its structure was checked, as %s does not run here)", place, cred);
+		if (agent)
+			report_line("agent", "unknown", NULL, "it was not asked");
 		break;
 	}
 	free(said);
@@ -103,7 +121,7 @@ static void credential(const struct mtls_environment *env, const struct mtls_rea
 
 	switch (mtls_reason_state(r->reason)) {
 	case MTLS_STATE_USABLE:
-		look_deep(cred, place->folder ? place->folder : place->file[MTLS_CERT]);
+		look_deep(cred, place->folder ? place->folder : place->file[MTLS_CERT], env->agent);
 		break;
 	case MTLS_STATE_ABSENT:
 	case MTLS_STATE_REMOVED:
@@ -186,7 +204,8 @@ static void settings(const struct options *o, const struct mtls_environment *env
 		report_line("setting", "log_file", NULL, "%s (%s)", env->log_file,
 			    o->value[OPTION_LOG] ? "--log" : "MTLS_LOG_FILE");
 	if (env->agent)
-		report_line("setting", "agent", NULL, "%s (MTLS_AGENT)", env->agent);
+		report_line("setting", "agent", NULL, "%s (%s)", env->agent,
+			    o->value[OPTION_AGENT] ? "--agent" : "MTLS_AGENT");
 	if (o->audit)
 		report_line("setting", "audit", NULL, "on (--audit)");
 	if (env->disable)

@@ -18,13 +18,15 @@
 struct examination {
 	const struct program *program;
 	const char *via;
+	bool agent; /* the key is with one */
 	struct tls_report *report;
 };
 
-/* Takes where. The first of its kind counts: it is the nearest. */
-static void add(const struct examination *x, const char *name, bool covered, char *where)
+/* Takes where. The first of its kind counts: it is the nearest. remedy: of what is not covered; NULL: covered. */
+static void add_with(const struct examination *x, const char *name, const char *remedy, char *where)
 {
 	struct tls_report *r = x->report;
+	bool covered = !remedy;
 
 	for (size_t i = 0; i < r->n; i++) {
 		if (strcmp(r->found[i].name, name) == 0 && r->found[i].covered == covered) {
@@ -40,9 +42,14 @@ static void add(const struct examination *x, const char *name, bool covered, cha
 		.name = name,
 		.covered = covered,
 		.where = text("%s%s%s%s%s", where, x->via ? ", in " : "", x->via ? x->via : "", covered ? "" : "; ",
-			      covered ? "" : known_remedy(name, x->program->image)),
+			      covered ? "" : remedy),
 	};
 	free(where);
+}
+
+static void add(const struct examination *x, const char *name, bool covered, char *where)
+{
+	add_with(x, name, covered ? NULL : known_remedy(name, x->program->image), where);
 }
 
 static void doubt(const struct examination *x, const char *what, const char *why)
@@ -132,7 +139,12 @@ static void examine_closure(const struct examination *x, const struct closure *c
 	for (size_t i = 0; i < c->n; i++) {
 		const struct known_tls *tls = known_soname(c->node[i].name);
 
-		if (tls && (!direct_only || c->node[i].parent == CLOSURE_PROGRAM))
+		if (!tls || (direct_only && c->node[i].parent != CLOSURE_PROGRAM))
+			continue;
+		if (x->agent && known_needs_file(c->node[i].name))
+			add_with(x, tls->name, "an agent needs OpenSSL 3: use a build of it that links libssl.so.3",
+				 place_of(c, i));
+		else
 			add(x, tls->name, tls->covered, place_of(c, i));
 	}
 	if (!direct_only) {
@@ -168,7 +180,8 @@ static void examine_mozilla(const struct examination *x)
 void tls_examine(const struct program *p, const char *via, const char *shim, const struct elf *library,
 		 struct tls_report *out)
 {
-	struct examination x = {p, via, out};
+	const char *agent = getenv("MTLS_AGENT");
+	struct examination x = {p, via, agent && *agent, out};
 	enum flavour inside = look_inside(&x, p->image, FINGERPRINT_FULL);
 	const char *how = known_interpreter(p->image);
 	struct closure closure;

@@ -10,6 +10,9 @@ _mtls_run() {
 			[ "${COMP_WORDS[i + 1]}" != = ] || ((i++))
 			((i++))
 			;;
+		--agent) # its value follows = only, a word of its own here
+			[ "${COMP_WORDS[i + 1]}" != = ] || ((i += 2))
+			;;
 		--)
 			((i++))
 			break
@@ -33,13 +36,15 @@ _mtls_run() {
 		current=
 	elif [ "$previous" = = ]; then
 		previous=${COMP_WORDS[COMP_CWORD - 2]}
+	elif [ "$previous" = --agent ]; then
+		previous=
 	fi
 	case $previous in
 	-d | --dir)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -d -- "$current")
 		;;
-	-c | --cert | -k | --key | --pass-file | --log)
+	-c | --cert | -k | --key | --pass-file | --agent | --log)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		;;
@@ -48,7 +53,7 @@ _mtls_run() {
 	--only-if) mapfile -t COMPREPLY < <(compgen -W 'verified tls1.3' -- "$current") ;;
 	*)
 		mapfile -t COMPREPLY < <(compgen -W '-d --dir -c --cert -k --key --pass-file --host --issuer --only-if --log
-			-v -q --strict --audit --disable --explain --help --version' -- "$current")
+			--agent -v -q --strict --audit --disable --explain --help --version' -- "$current")
 		;;
 	esac
 }

@@ -146,9 +146,6 @@ test_wrong_command_lines() {
 	refuses 'no program' -- "$RUN"
 	refuses 'no program' -- "$RUN" -d "$GOOD" --
 	refuses 'no program' -- "$RUN" --explain
-	for word in --agent --agent=/x; do
-		refuses "${word%%=*} is not in this version" -- "$RUN" $word true
-	done
 	refuses 'is not an option' -- "$RUN" --frobnicate true
 	refuses '-z' -- "$RUN" -qz true
 	refuses 'needs a value' -- "$RUN" --dir

@@ -259,8 +259,6 @@ test_withheld() {
 	both server 'CN=localhost, not verified for localhost: self-signed certificate in certificate chain'
 	MTLS_HOSTS='' probe 1 "localhost:$port"
 	both decision 'withheld, bad-setting: MTLS_HOSTS: this setting cannot be understood; correct it or unset it'
-	MTLS_AGENT=/nowhere probe 1 "localhost:$port"
-	both decision 'withheld, agent-unavailable: the agent is down or refuses this program; start mtls-agent, or allow the user with --allow'
 	MTLS_DISABLE=1 probe 1 "localhost:$port"
 	both decision 'withheld: MTLS_DISABLE is 1, so the library does nothing'
 	! grep -q CN=device "$seen" || fail "the server saw us: $(grep -m 1 CN=device "$seen")"

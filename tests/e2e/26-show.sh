@@ -301,8 +301,8 @@ test_warnings_of_strength_and_modes() {
 	done
 	for mode in 600 400; do fresh; chmod $mode d/$key; silent; done
 	fresh; install -m 644 /dev/null d/$pass; warned $pass 'its mode 644 lets others than its owner in; make it 600'
-	MTLS_AGENT=$T/socket show 1 -d d
-	expect warnings warnings "the key is with the agent at $T/socket, which was not asked"
+	MTLS_AGENT=$T/socket show 1 -d d # its mode does not count then
+	expect warnings warnings "$T/socket: there is no agent's socket, or no way to it; start mtls-agent, or correct MTLS_AGENT"
 }
 
 # signed CA OPTION...: a leaf of that CA of the test PKI, alone in the file
