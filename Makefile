@@ -24,6 +24,9 @@ BASE     := -std=c11 $(WARN) -MMD -MP
 CORE   := $(wildcard core/*.c)
 HOST   := host/agent.c host/environment.c host/reading.c
 PARSER := host/identity.c host/key.c host/block.c
+TOKEN  := $(wildcard host/token*.c)
+# What mtls-cred and mtls-agent share: they link libcrypto, which neither the shim nor mtls-run does.
+LINKED := $(PARSER) $(TOKEN) host/crypto_linked.c host/store.c host/generations.c host/wipe.c
 SHIM   := $(wildcard shim/*.c)
 RUN    := $(wildcard launcher/run/*.c)
 CRED   := $(wildcard launcher/cred/*.c)
@@ -98,11 +101,11 @@ $(B)/mtls-run: $(call exe,$(CORE) $(HOST) $(RUN))
 
 # Static where there is an archive: mtls-run starts it each time, and a small root has libcrypto but not json-c.
 JSON_C ?= $(or $(filter /%,$(shell $(CC) -print-file-name=libjson-c.a)),-ljson-c)
-$(B)/mtls-cred: $(call exe,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c $(CRED))
+$(B)/mtls-cred: $(call exe,$(CORE) $(HOST) $(LINKED) $(CRED))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(JSON_C) -lssl -lcrypto
 
-$(B)/mtls-agent: $(call exe,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c host/token.c $(AGENT))
+$(B)/mtls-agent: $(call exe,$(CORE) $(HOST) $(LINKED) $(AGENT))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(SAN),,-Wl,-z,relro -Wl,-z,now) -o $@ $^ -lseccomp -lcrypto
 
@@ -142,6 +145,17 @@ $(B)/tests/%: tests/probes/%.c Makefile
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -I. -D_GNU_SOURCE $(BASE) -O1 -g -o $@ $< $$(sed -n 's/.*link: \([^*]*\).*/\1/p' $<)
+
+$(B)/tests/token: $(call exe,tests/probes/token.c $(CORE) $(TOKEN))
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcrypto
+# This one is the agent's own code, without the agent.
+INGEST := agent/ingest.c agent/inbox.c agent/say.c
+$(B)/tests/ingest: $(call exe,$(CORE) $(HOST) $(LINKED) $(INGEST) tests/probes/ingest.c)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcrypto
 
 # The same probes against OpenSSL 1.1.1, where OPENSSL11 names what packaging/debian.sh has fetched.
 OPENSSL11 ?=

@@ -18,7 +18,7 @@ struct mtls_token {
 	EVP_PKEY *key;
 	OSSL_LIB_CTX *context;  /* NULL: the default one */
 	const char *properties; /* or NULL */
-	void *engine;           /* private */
+	void *room;             /* private */
 };
 
 /*
@@ -26,7 +26,8 @@ struct mtls_token {
  * pin-value in the URI comes before it. MTLS_USABLE, and *out to be closed; else a broken word with a detail for a
  * person, and *out empty: key-malformed (no such URI or block), key-unsupported (the module that it needs is not
  * installed: which package), key-missing (no such token or key), passphrase-missing, passphrase-wrong (the PIN).
- * Never prompts, and never tries a PIN twice: tokens lock.
+ * Never prompts, and never tries a PIN twice: tokens lock. The key has signed once when it is given out. One whose
+ * token went away stays dead when that comes back: close it, then open it again.
  */
 enum mtls_reason mtls_token_open(struct mtls_bytes text, struct mtls_bytes pin, struct mtls_token *out,
 				 struct mtls_error *);

@@ -101,10 +101,16 @@ static bool set_name(X509_NAME *name, const char *cn)
 	return X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8, (const unsigned char *)cn, -1, -1, 0);
 }
 
-/* Ed25519 has its own hash. */
-static const EVP_MD *hash_for(const struct cred_request *request)
+/* EdDSA has its own hash; a curve has one of its size, and keys in tokens may allow no other. */
+static const EVP_MD *hash_for(EVP_PKEY *key)
 {
-	return request->type == CRED_ED25519 ? NULL : EVP_sha256();
+	int bits = EVP_PKEY_get_bits(key);
+
+	if (EVP_PKEY_is_a(key, "ED25519") || EVP_PKEY_is_a(key, "ED448"))
+		return NULL;
+	if (!EVP_PKEY_is_a(key, "EC") || bits <= 256)
+		return EVP_sha256();
+	return bits <= 384 ? EVP_sha384() : EVP_sha512();
 }
 
 static bool set_serial(X509 *x)
@@ -119,13 +125,13 @@ static bool set_serial(X509 *x)
 
 X509 *cred_make_certificate(const struct cred_request *request, EVP_PKEY *key)
 {
-	X509 *x = X509_new();
+	X509 *x = X509_new_ex(request->context, request->properties);
 
 	if (x && X509_set_version(x, 2 /* v3 */) && set_serial(x) && X509_set_pubkey(x, key) &&
 	    X509_gmtime_adj(X509_getm_notBefore(x), 0) &&
 	    X509_time_adj_ex(X509_getm_notAfter(x), request->days, 0, NULL) &&
 	    set_name(X509_get_subject_name(x), request->cn) && X509_set_issuer_name(x, X509_get_subject_name(x)) &&
-	    add_extensions(x, request->cn) && X509_sign(x, key, hash_for(request)))
+	    add_extensions(x, request->cn) && X509_sign(x, key, hash_for(key)))
 		return x;
 	X509_free(x);
 	return NULL;
@@ -134,10 +140,10 @@ X509 *cred_make_certificate(const struct cred_request *request, EVP_PKEY *key)
 X509_REQ *cred_make_request(const struct cred_request *request, EVP_PKEY *key)
 {
 	STACK_OF(X509_EXTENSION) *list = make_extensions(request->cn);
-	X509_REQ *r = X509_REQ_new();
+	X509_REQ *r = X509_REQ_new_ex(request->context, request->properties);
 	bool ok = list && r && X509_REQ_set_version(r, 0 /* v1 */) && X509_REQ_set_pubkey(r, key) &&
 		  set_name(X509_REQ_get_subject_name(r), request->cn) && X509_REQ_add_extensions(r, list) &&
-		  X509_REQ_sign(r, key, hash_for(request));
+		  X509_REQ_sign(r, key, hash_for(key));
 
 	sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free);
 	if (ok)

@@ -18,9 +18,11 @@ struct cred_request {
 	const char *cn; /* UTF-8 */
 	int days;       /* 1 to CRED_DAYS_MAX, from now; not of a request */
 	enum cred_key_type type;
+	OSSL_LIB_CTX *context;  /* for operations with the key; NULL: the default one */
+	const char *properties; /* likewise, or NULL */
 };
 
-/* NULL: libcrypto's error queue tells why. The caller frees. */
+/* NULL: libcrypto's error queue tells why. The caller frees. The key may be in a token. */
 EVP_PKEY *cred_make_key(enum cred_key_type);
 X509 *cred_make_certificate(const struct cred_request *, EVP_PKEY *);
 X509_REQ *cred_make_request(const struct cred_request *, EVP_PKEY *); /* PKCS#10, RFC 2986 */

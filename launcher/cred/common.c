@@ -158,6 +158,17 @@ bool cred_open(const struct cred *cred, struct cred_credential *credential)
 	return true;
 }
 
+void cred_without_key(struct cred_credential *credential)
+{
+	struct mtls_reading *r = &credential->reading;
+
+	r->files.agent = true;
+	credential->reason = mtls_credential_scan(&r->files, &r->blocks, &credential->error);
+	if (credential->reason == MTLS_USABLE)
+		credential->reason =
+			mtls_identity_load(&mtls_crypto_linked, &r->blocks, &credential->identity, &credential->error);
+}
+
 void cred_close(struct cred_credential *credential)
 {
 	mtls_identity_free(&mtls_crypto_linked, credential->identity);

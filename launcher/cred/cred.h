@@ -76,6 +76,8 @@ void cred_explain(FILE *stream, const struct mtls_reading *, const struct mtls_e
 /* false: nothing could be read for want of memory or descriptors, errno tells. To be ended in any other case. */
 bool cred_open(const struct cred *, struct cred_credential *);
 void cred_close(struct cred_credential *);
+/* For a key in a token (key-needs-agent): the certificate alone, as with an agent. */
+void cred_without_key(struct cred_credential *);
 
 /* Why there is nothing to use (absent, removed or broken), as one line; the caller frees, NULL without memory. */
 char *cred_why(const struct cred *, const struct cred_credential *);

@@ -7,6 +7,7 @@
 #include "launcher/cred/report.h"
 #include "launcher/cred/store.h"
 #include "launcher/cred/target.h"
+#include "launcher/cred/token.h"
 
 #include "host/crypto_linked.h"
 
@@ -67,50 +68,80 @@ static EVP_PKEY *key_of(struct mtls_bytes pem)
 	return key;
 }
 
-/* NULL: there is none that could be read. */
-static EVP_PKEY *request_key(const struct import *i)
+/* The key of a request, or what names it. false: there is none that could be read. */
+static bool read_request(const struct import *i, struct cred_bytes *out)
 {
 	char *path = request_key_path(i);
-	struct cred_bytes bytes = {0};
-	EVP_PKEY *key = NULL;
+	bool ok = path && !cred_read(path, MTLS_FILE_MAX, out);
 
-	if (path && !cred_read(path, MTLS_FILE_MAX, &bytes))
-		key = key_of((struct mtls_bytes){bytes.p, bytes.n});
-	cred_bytes_free(&bytes);
 	free(path);
-	return key;
+	return ok;
+}
+
+/* In PEM, or in a token. What is neither is left out. */
+static int add_own(struct import *i, struct mtls_bytes text)
+{
+	const char *folder = i->cred->env.place[0].folder;
+	EVP_PKEY *key;
+
+	if (cred_token_is(&text))
+		return cred_input_token(i->cred, &i->in, folder, text);
+	key = key_of(text);
+	return key ? cred_input_key(i->cred, &i->in, folder, key) : CRED_GO_ON;
 }
 
 /* For a certificate that came without its key: that of its request, or the one that is there. */
 static int add_own_keys(struct import *i)
 {
+	struct mtls_bytes there = i->before.reading.files.file[MTLS_KEY].data, token = there;
 	const char *folder = i->cred->env.place[0].folder;
-	EVP_PKEY *key = request_key(i);
+	struct cred_bytes request = {0};
 	int status = CRED_GO_ON;
+	EVP_PKEY *key = i->before.identity ? i->before.identity->key : NULL;
 
-	if (key)
-		status = cred_input_key(i->cred, &i->in, folder, key);
-	key = i->before.identity ? i->before.identity->key : NULL;
-	if (!key || !EVP_PKEY_up_ref(key)) /* it may wait there for this certificate */
-		key = key_of(i->before.reading.files.file[MTLS_KEY].data);
+	if (read_request(i, &request))
+		status = add_own(i, (struct mtls_bytes){request.p, request.n});
+	cred_bytes_free(&request);
 	if (status != CRED_GO_ON)
-		EVP_PKEY_free(key);
-	else if (key)
+		return status;
+	if (key && EVP_PKEY_up_ref(key))
 		status = cred_input_key(i->cred, &i->in, folder, key);
+	else if (i->in.n_keys == 0 || !cred_token_is(&token)) /* a token is not opened in vain */
+		status = add_own(i, there);                   /* it may wait there for this certificate */
 	i->in.n_own = i->in.n_keys;
 	return status;
 }
 
+static bool is_ours(const struct import *i, struct mtls_bytes text)
+{
+	EVP_PKEY *key;
+	bool same;
+
+	if (i->pair.token)
+		return cred_token_is(&text) && mtls_bytes_equal(text, mtls_bytes_of(i->pair.token));
+	key = key_of(text);
+	same = key && EVP_PKEY_eq(key, i->pair.key) == 1;
+	EVP_PKEY_free(key);
+	return same;
+}
+
 static bool drop_request_key(const struct import *i)
 {
-	EVP_PKEY *key = request_key(i);
-	bool same = key && EVP_PKEY_eq(key, i->pair.key) == 1;
+	struct cred_bytes request = {0};
+	bool ours = read_request(i, &request) && is_ours(i, (struct mtls_bytes){request.p, request.n});
 
-	EVP_PKEY_free(key);
-	return !same || cred_wipe_request_key(i->cred, i->cred->env.place[0].folder);
+	cred_bytes_free(&request);
+	return !ours || cred_wipe_request_key(i->cred, i->cred->env.place[0].folder);
 }
 
 /* --- what is to be there --------------------------------------------------------------- */
+
+static bool write_key(const struct import *i)
+{
+	if (i->pair.token)
+		return BIO_printf(i->key, "%s\n", i->pair.token) > 0;
+	return PEM_write_bio_PKCS8PrivateKey(i->key, i->pair.key, NULL, NULL, 0, NULL, NULL);
+}
 
 static int write_pem(struct import *i)
 {
@@ -118,8 +149,7 @@ static int write_pem(struct import *i)
 
 	i->cert = BIO_new(BIO_s_mem());
 	i->key = BIO_new(BIO_s_mem());
-	ok = i->cert && i->key && PEM_write_bio_X509(i->cert, i->pair.leaf) &&
-	     PEM_write_bio_PKCS8PrivateKey(i->key, i->pair.key, NULL, NULL, 0, NULL, NULL);
+	ok = i->cert && i->key && PEM_write_bio_X509(i->cert, i->pair.leaf) && write_key(i);
 	for (int n = 0; ok && n < sk_X509_num(i->pair.chain); n++)
 		ok = PEM_write_bio_X509(i->cert, sk_X509_value(i->pair.chain, n));
 	return ok ? CRED_GO_ON : cred_fail(i->cred, CRED_FAILED, "libcrypto cannot write it as PEM");
@@ -131,7 +161,8 @@ static int judge(struct import *i)
 	struct mtls_files files = {.file[MTLS_CERT].data = cred_content(i->cert),
 				   .file[MTLS_KEY].data = cred_content(i->key),
 				   .file[MTLS_PASS].how = MTLS_FILE_NONE,
-				   .file[MTLS_CONF].how = MTLS_FILE_NONE};
+				   .file[MTLS_CONF].how = MTLS_FILE_NONE,
+				   .agent = i->pair.token};
 	struct mtls_blocks blocks;
 	struct mtls_error error;
 	enum mtls_reason reason = mtls_credential_scan(&files, &blocks, &error);

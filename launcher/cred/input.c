@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files of people's; see input.h. PKCS#12 is in pkcs12.c. */
 #include "launcher/cred/input.h"
+#include "launcher/cred/token.h"
 #include "core/pem.h"
 #include "host/crypto_linked.h"
 #include "host/key.h"
@@ -8,6 +9,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs7.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct file {
@@ -52,10 +54,34 @@ int cred_input_key(const struct cred *cred, struct cred_input *in, const char *p
 	return CRED_GO_ON;
 }
 
+int cred_input_token(const struct cred *cred, struct cred_input *in, const char *path, struct mtls_bytes text)
+{
+	size_t before = in->n_keys;
+	EVP_PKEY *public = NULL;
+	int status = cred_token_public(cred, in->secret.file, text, &public);
+
+	if (status == CRED_GO_ON)
+		status = cred_input_key(cred, in, path, public);
+	if (status != CRED_GO_ON || in->n_keys == before)
+		return status;
+	in->key[before].token = strndup((const char *)text.p, text.n);
+	return in->key[before].token ? CRED_GO_ON : cred_fail(cred, CRED_FAILED, "out of memory");
+}
+
+/* A URI may have a PIN. */
+static void free_token(char *token)
+{
+	if (token)
+		OPENSSL_cleanse(token, strlen(token));
+	free(token);
+}
+
 void cred_input_free(struct cred_input *in)
 {
-	for (size_t i = 0; i < in->n_keys; i++)
+	for (size_t i = 0; i < in->n_keys; i++) {
 		EVP_PKEY_free(in->key[i].key);
+		free_token(in->key[i].token);
+	}
 	sk_X509_pop_free(in->certs, X509_free);
 	cred_secret_wipe(&in->secret);
 }
@@ -89,6 +115,8 @@ static int take_key(const struct file *f, const struct mtls_pem *pem)
 	}
 	if (key)
 		return cred_input_key(f->cred, f->in, f->path, key);
+	if (reason == MTLS_KEY_NEEDS_AGENT)
+		return cred_input_token(f->cred, f->in, f->path, pem->whole);
 	return cred_fail(f->cred, CRED_FAILED, "%s: %s%s%s%s", f->path, mtls_reason_sentence(reason),
 			 error.detail[0] ? " (" : "", error.detail, error.detail[0] ? ")" : "");
 }
@@ -250,8 +278,6 @@ static const char *mistaken(struct mtls_bytes data)
 		{"\xfe\xff", 2, "text in UTF-16; save it as ASCII or UTF-8"},
 		{"PuTTY-User-Key-File", 19, "an SSH key of PuTTY's; TLS needs a certificate and its key"},
 		{"ssh-", 4, "an SSH public key; TLS needs a certificate and its key"},
-		{"pkcs11:", 7, "the name of a key in a token, which only an agent can use"},
-		{"handle:", 7, "the name of a key in a TPM, which only an agent can use"},
 		{"MII", 3, "base64 without its BEGIN and END lines"},
 	};
 
@@ -264,6 +290,7 @@ static const char *mistaken(struct mtls_bytes data)
 static int take(const struct file *f)
 {
 	const char *what = mistaken(f->data);
+	struct mtls_bytes token = f->data;
 
 	if (f->data.n == 0)
 		return refuse(f, "it is empty");
@@ -271,6 +298,8 @@ static int take(const struct file *f)
 		return cred_fail(f->cred, CRED_FAILED, "%s: this is %s", f->path, what);
 	if (memmem(f->data.p, f->data.n, "-----BEGIN ", 11))
 		return take_pem(f);
+	if (cred_token_is(&token))
+		return cred_input_token(f->cred, f->in, f->path, token);
 	if (f->data.p[0] == 0x30) /* SEQUENCE */
 		return take_der(f);
 	return refuse(f, "this is neither PEM nor DER: no certificate and no key");

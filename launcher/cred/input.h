@@ -16,6 +16,7 @@ struct cred_input {
 	struct {
 		EVP_PKEY *key;
 		const char *file;
+		char *token; /* owned: the key stays in a token, this names it, and key is its public part; or NULL */
 	} key[CRED_KEYS_MAX];
 	size_t n_keys;
 	size_t n_own;   /* the last ones of them, which were here already */
@@ -28,6 +29,8 @@ int cred_input_file(const struct cred *, struct cred_input *, const char *path);
 /* For the readers of single forms: take over the reference, also when they fail. */
 int cred_input_cert(const struct cred *, struct cred_input *, const char *path, X509 *);
 int cred_input_key(const struct cred *, struct cred_input *, const char *path, EVP_PKEY *);
+/* What names a key in a token: opens it, to see its public part. */
+int cred_input_token(const struct cred *, struct cred_input *, const char *path, struct mtls_bytes text);
 void cred_input_free(struct cred_input *);
 
 /* PKCS#12, RFC 7292. *done is false, and nothing said, where it is none. */

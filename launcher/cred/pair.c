@@ -142,6 +142,7 @@ int cred_pair_choose(const struct cred *cred, const struct cred_input *in, const
 			continue;
 		pair->leaf = leaf;
 		pair->key = in->key[i].key;
+		pair->token = in->key[i].token;
 	}
 	if (!pair->leaf)
 		return no_pair(cred, in, folder);

@@ -11,6 +11,7 @@
 struct cred_pair {
 	X509 *leaf; /* borrowed from the input, as the rest is */
 	EVP_PKEY *key;
+	const char *token;     /* the key is in one: what names it; else NULL */
 	STACK_OF(X509) *chain; /* the intermediates, in order; to be freed */
 	X509 *root;            /* that was left out; NULL: there was none */
 	unsigned left_out;     /* certificates that are none of these */

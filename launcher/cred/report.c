@@ -20,10 +20,14 @@ int cred_report(const struct cred *cred)
 {
 	struct cred_credential credential;
 	char sha1[41], date[16];
+	bool in_token;
 	X509 *leaf;
 
 	if (!cred_open(cred, &credential))
 		return cred_fail(cred, CRED_FAILED, "it cannot be read back: %s", strerror(errno));
+	in_token = credential.reason == MTLS_KEY_NEEDS_AGENT;
+	if (in_token)
+		cred_without_key(&credential);
 	if (credential.reason != MTLS_USABLE) {
 		cred_explain(stderr, &credential.reading, &credential.error);
 		cred_close(&credential);
@@ -37,7 +41,8 @@ int cred_report(const struct cred *cred)
 	cred_say(stdout, "sha1         %s", sha1);
 	cred_say(stdout, "sha256       %s", credential.identity->sha256);
 	cred_say(stdout, "certificate  %s", cred->env.place[0].file[MTLS_CERT]);
-	cred_say(stdout, "key          %s", cred->env.place[0].file[MTLS_KEY]);
+	cred_say(stdout, "key          %s%s", cred->env.place[0].file[MTLS_KEY],
+		 in_token ? " (in a token, for mtls-agent)" : "");
 	cred_close(&credential);
 	return CRED_DONE;
 }

@@ -1,60 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The order of a change; see store.h. The new generation is written before anything that counts is touched, so that a
- * full disk is known by then.
- */
+/* What mtls-cred asks and says of a change of the folder, and the key of a request; the change itself is in
+ * host/store.c. */
 #include "launcher/cred/store.h"
-#include "launcher/cred/generation.h"
+#include "host/store.h"
+#include "host/wipe.h"
 #include "launcher/cred/target.h"
-#include "launcher/cred/wipe.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#define WAITS   50 /* for another mtls-cred in the same folder: 5 s */
-#define WAIT_NS 100000000L
-
-static bool make_folders(const char *folder)
-{
-	char *path = strdup(folder);
-	bool ok = path;
-
-	for (char *p = path + 1; ok && *p; p++) {
-		if (*p != '/')
-			continue;
-		*p = '\0';
-		ok = mkdir(path, 0700) == 0 || errno == EEXIST;
-		*p = '/';
-	}
-	ok = ok && (mkdir(path, 0700) == 0 || errno == EEXIST);
-	free(path);
-	return ok;
-}
-
-/* Locked until it is closed; -1. */
-static int open_folder(const char *folder, bool make)
-{
-	static const struct timespec wait = {0, WAIT_NS};
-	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0 && errno == ENOENT && make && make_folders(folder))
-		fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	for (int i = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0; i++) {
-		if (errno == EINTR || (errno == EWOULDBLOCK && i < WAITS)) {
-			nanosleep(&wait, NULL);
-			continue;
-		}
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
+#define FOLDER 0700
+#define MODE   0600 /* of a file */
 
 static bool complain(const struct cred *cred, const char *folder, const char *name)
 {
@@ -80,46 +39,34 @@ static bool may_replace(const struct cred *cred, const char *folder, bool force,
 	return ok;
 }
 
-static bool change(struct generations *g, struct mtls_bytes cert, struct mtls_bytes key, char id[GENERATION_NAME])
-{
-	int error;
-
-	id[0] = '\0';
-	if (generations_sweep(g) && generations_write(g, cert, key, id) && generations_adopt(g) &&
-	    generations_switch(g, id))
-		return true;
-	error = errno;
-	if (!g->unsynced)
-		generations_sweep(g); /* of what was begun */
-	errno = error;
-	return false;
-}
-
 /* false: one line has been said. */
 static bool store(const struct cred *cred, const char *folder, int dir, struct mtls_bytes cert, struct mtls_bytes key)
 {
-	char id[GENERATION_NAME];
-	struct generations g;
-	bool ok = generations_open(&g, dir, true) && change(&g, cert, key, id);
-	const char *at = g.at;
+	const struct mtls_store_file file[MTLS_FILES] = {
+		[MTLS_CERT] = {true, cert, MODE}, [MTLS_KEY] = {true, key, MODE}};
+	const char *at;
 
-	if (!ok && g.unsynced && strcmp(g.current, id) == 0)
-		cred_fail(cred, CRED_FAILED, "%s: it is done, but the disk may not have it yet (%s); run it again",
-			  folder, strerror(errno));
-	else if (!ok)
-		complain(cred, folder, at);
-	if (ok && !generations_sweep(&g))
-		ok = !cred_fail(cred, CRED_FAILED,
-				"%s: it is done, but the old key could not be overwritten (%s); run it again", folder,
-				strerror(errno));
-	generations_close(&g);
-	return ok;
+	switch (mtls_store_change(dir, file, &at)) {
+	case MTLS_STORED:
+		return true;
+	case MTLS_NOT_STORED:
+		break;
+	case MTLS_STORED_UNSYNCED:
+		return !cred_fail(cred, CRED_FAILED,
+				  "%s: it is done, but the disk may not have it yet (%s); run it again", folder,
+				  strerror(errno));
+	case MTLS_STORED_UNWIPED:
+		return !cred_fail(cred, CRED_FAILED,
+				  "%s: it is done, but the old key could not be overwritten (%s); run it again", folder,
+				  strerror(errno));
+	}
+	return complain(cred, folder, at);
 }
 
 bool cred_store(const struct cred *cred, const char *folder, struct mtls_bytes cert, struct mtls_bytes key, bool force,
 		const char *subject)
 {
-	int dir = open_folder(folder, true);
+	int dir = mtls_store_open(folder, FOLDER);
 	bool ok;
 
 	if (dir < 0)
@@ -129,23 +76,15 @@ bool cred_store(const struct cred *cred, const char *folder, struct mtls_bytes c
 	return ok;
 }
 
-static bool clear(const struct cred *cred, const char *folder, int dir)
-{
-	struct generations g;
-	bool ok = (generations_open(&g, dir, false) && generations_clear(&g)) || complain(cred, folder, g.at);
-
-	generations_close(&g);
-	return ok;
-}
-
 bool cred_store_clear(const struct cred *cred, const char *folder)
 {
-	int dir = open_folder(folder, false);
+	int dir = mtls_store_open(folder, 0);
+	const char *at;
 	bool ok;
 
 	if (dir < 0)
 		return errno == ENOENT || complain(cred, folder, NULL);
-	ok = may_replace(cred, folder, true, NULL) && clear(cred, folder, dir);
+	ok = may_replace(cred, folder, true, NULL) && (mtls_store_clear(dir, &at) || complain(cred, folder, at));
 	close(dir);
 	return ok;
 }
@@ -160,7 +99,7 @@ static bool put_aside(int dir, bool replace)
 {
 	struct stat st;
 
-	if (!cred_wipe(dir, OLD))
+	if (!mtls_wipe(dir, OLD))
 		return false;
 	if (fstatat(dir, CRED_REQUEST_KEY, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return errno == ENOENT;
@@ -170,13 +109,14 @@ static bool put_aside(int dir, bool replace)
 
 bool cred_store_request_key(const struct cred *cred, const char *folder, struct mtls_bytes data, bool replace)
 {
-	int dir = open_folder(folder, true);
+	const struct mtls_store_file file = {true, data, MODE};
+	int dir = mtls_store_open(folder, FOLDER);
 	bool ok;
 
 	if (dir < 0)
 		return complain(cred, folder, NULL);
-	ok = cred_wipe(dir, NEW) && generations_put(dir, NEW, data) && put_aside(dir, replace) &&
-	     renameat(dir, NEW, dir, CRED_REQUEST_KEY) == 0 && fsync(dir) == 0 && cred_wipe(dir, OLD);
+	ok = mtls_wipe(dir, NEW) && mtls_store_put(dir, NEW, &file) && put_aside(dir, replace) &&
+	     renameat(dir, NEW, dir, CRED_REQUEST_KEY) == 0 && fsync(dir) == 0 && mtls_wipe(dir, OLD);
 	if (!ok) {
 		if (errno == EEXIST && !replace)
 			cred_fail(cred, CRED_FAILED,
@@ -185,8 +125,8 @@ bool cred_store_request_key(const struct cred *cred, const char *folder, struct 
 				  folder);
 		else
 			complain(cred, folder, CRED_REQUEST_KEY);
-		cred_wipe(dir, NEW);
-		cred_wipe(dir, OLD);
+		mtls_wipe(dir, NEW);
+		mtls_wipe(dir, OLD);
 	}
 	close(dir);
 	return ok;
@@ -194,8 +134,8 @@ bool cred_store_request_key(const struct cred *cred, const char *folder, struct 
 
 bool cred_wipe_request_key(const struct cred *cred, const char *folder)
 {
-	int dir = open_folder(folder, false);
-	bool ok = dir >= 0 && cred_wipe(dir, CRED_REQUEST_KEY);
+	int dir = mtls_store_open(folder, 0);
+	bool ok = dir >= 0 && mtls_wipe(dir, CRED_REQUEST_KEY);
 
 	if (!ok)
 		complain(cred, folder, CRED_REQUEST_KEY);

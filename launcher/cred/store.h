@@ -1,16 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Puts a credential into a folder, durably, and so that at any moment, also of a kill or a power cut, the folder has
- * the old one or the new one and nobody else can read a key.
- *
- *   client_cert.pem -> .current/client_cert.pem     private_key.pem -> .current/private_key.pem
- *   .current -> .generations/ID                     one rename of this link is the change
- *   .generations/ID/                                the files themselves, 0600
- *
- * Files that were put there by other means are taken over first, as a generation of their own, by links: their bytes
- * are not copied. The last step overwrites the generation of before and deletes it; what a kill has left of that is
- * done by the next call. No link in the folder is followed. Thread: one call at a time; other processes wait for the
- * folder: what may be replaced is asked while no other one can change it.
+ * Puts a credential into a folder as host/store.h says, its files 0600, and asks first whether what is there may be
+ * replaced, while no other process can change it.
  */
 #ifndef MTLS_LAUNCHER_CRED_STORE_H
 #define MTLS_LAUNCHER_CRED_STORE_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where mtls-cred writes; see target.h. */
 #include "launcher/cred/target.h"
+#include "host/crypto_linked.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,25 @@ int cred_target(struct cred *cred)
 	return CRED_GO_ON;
 }
 
+/* A key in a token cannot be used here, but whose certificate it is can be told. */
+static bool is_renewal(const struct cred_credential *credential, const char *subject)
+{
+	struct mtls_files files = credential->reading.files;
+	struct mtls_identity *id = NULL;
+	struct mtls_blocks blocks;
+	struct mtls_error error;
+	bool same;
+
+	files.agent = true;
+	if (!subject || credential->reason != MTLS_KEY_NEEDS_AGENT ||
+	    mtls_credential_scan(&files, &blocks, &error) != MTLS_USABLE)
+		return false;
+	same = mtls_identity_load(&mtls_crypto_linked, &blocks, &id, &error) == MTLS_USABLE &&
+	       strcmp(subject, id->subject) == 0;
+	mtls_identity_free(&mtls_crypto_linked, id);
+	return same;
+}
+
 int cred_may_replace(const struct cred *cred, const struct cred_credential *credential, bool force, const char *subject)
 {
 	const char *folder = cred->env.place[0].folder;
@@ -43,7 +63,7 @@ int cred_may_replace(const struct cred *cred, const struct cred_credential *cred
 	if (credential->reading.files.folder_unsafe)
 		return cred_fail(cred, CRED_FAILED, "%s: everybody may write here; make it yours with chmod go-w",
 				 folder);
-	if (force)
+	if (force || is_renewal(credential, subject))
 		return CRED_GO_ON;
 	if (state == MTLS_STATE_USABLE && (!subject || strcmp(subject, credential->identity->subject) != 0))
 		return cred_fail(cred, CRED_FAILED, "%s: has a usable credential (%s); --force replaces it", folder,

@@ -16,11 +16,14 @@
 . tests/e2e/real.sh
 # shellcheck source=tests/e2e/real_servers.sh
 . tests/e2e/real_servers.sh
+# shellcheck source=tests/e2e/agents.sh
+. tests/e2e/agents.sh
 
 deadline=60
 
 setup() {
 	local version
+	agents_setup
 	real_setup apache postgresql openldap mosquitto postfix
 	for version in 1.2 1.3; do
 		printf '%s = %s\n' openssl_conf all '[all]' '' ssl_conf ssl '[ssl]' '' system_default only '[only]' '' \
@@ -213,6 +216,21 @@ test_postgresql() {
 	record=postgresql.said misses='connection requires a valid client certificate' rejects='could not accept SSL connection'
 	refusals postgresql 1.2 1.3
 	cred=$PKI/app-own turned_away_by postgresql 1.3 'certificate validation (clientcert=verify-full) failed' mtls
+}
+
+# The key is with an agent of another user.
+test_postgresql_agent() {
+	local version
+	postgresql_start
+	agent_start "$PKI/device" --allow root
+	via=(env "MTLS_DIR=$cert" "MTLS_AGENT=$sock" MTLS_LOG=info "MTLS_LOG_FILE=$T/log" "LD_PRELOAD=$LIB")
+	for version in 1.2 1.3; do
+		attempt postgresql_ask $version
+		expect_rc 0
+		expect_text answer '/CN=device|'
+		expect_text answer "TLSv$version"
+		words reason=presented tls=$version
+	done
 }
 
 # --- OpenLDAP: its own port and StartTLS; SASL EXTERNAL tells who we are ----------------

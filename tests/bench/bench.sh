@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # make bench: what the shim costs, as ratios measured side by side on this machine, with the command lines.
-# Handshakes and memory: handshake.c; start-up: startup.c. Goals are marked met or MISSED, and the exit
+# Handshakes and memory: handshake.c; start-up: startup.c; keys with an agent: agent.c. Goals are marked met or MISSED, and the exit
 # status is 0 in either case: only what is broken fails. Under 3 minutes. BUILD names the build folder.
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/bench/lib.sh
 . tests/bench/lib.sh
 turns=${TURNS:-400}
 
-make -s "$build/libmtls-run.so" "$build/mtls-run" "$build/mtls-cred" "$build/bench/handshake" "$build/bench/startup"
+make -s "$build/libmtls-run.so" "$build/mtls-run" "$build/mtls-cred" "$build/mtls-agent" "$build/bench/handshake" "$build/bench/agent" "$build/bench/startup"
 build=$(realpath "$build")
 library=$build/libmtls-run.so
 # The first of the files that is there.
@@ -65,6 +65,26 @@ start_up() {
 		}' "$work/startup"
 }
 
+agents() {
+	local pair agent
+	echo
+	echo "full TLS 1.3 handshakes a second, wall: key in a file, key in mtls-agent, the ratio; 11 interleaved rounds of 400 + 400"
+	for pair in device:0.90 device-rsa:0.80; do
+		"$build/mtls-agent" -d "$pki/${pair%:*}" --socket "$work/agent" 2>"$work/agent.err" &
+		agent=$!
+		for _ in $(seq 100); do
+			[ ! -S "$work/agent" ] || break
+			sleep 0.05
+		done
+		[ -S "$work/agent" ] || die "the agent does not start: $(cat "$work/agent.err")"
+		shown "$build/bench/agent" "$pki" "$library" "${pair%:*}" "$work/agent" "${pair#*:}"
+		timeout 150 "$build/bench/agent" "$pki" "$library" "${pair%:*}" "$work/agent" "${pair#*:}" || die "agent failed (exit $?)"
+		kill "$agent"
+		wait "$agent" || true
+	done
+}
+
 machine
 handshakes
 start_up
+agents

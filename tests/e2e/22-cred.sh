@@ -4,37 +4,14 @@
 # mtls-cred new, check and path: exit statuses, one line for each refusal, what is on the disk afterwards (also
 # after a fault or a kill at any step), and that a server gets to see what `new` made.
 
+# shellcheck source=tests/e2e/folder.sh
+. tests/e2e/folder.sh
+
 parallel=2 # so no server is started in setup: the runner would wait for it
 deadline=90
 cert=client_cert.pem key=private_key.pem pass=private_key_pass.txt
 
-# fault.so notes on descriptor 9 what changes the file system. The FAULT_AT-th call fails with FAULT_ERRNO, 0: kills.
-setup() {
-	local include=(-include dlfcn.h -include errno.h -include sys/stat.h -include signal.h -include stdio.h -include stdlib.h -include unistd.h)
-	"${CC:-cc}" -D_GNU_SOURCE "${include[@]}" -shared -fPIC -o "$W/fault.so" -x c - <<-'C'
-		static int fault(const char *name)
-		{
-			static int n;
-
-			dprintf(9, "%s ", name);
-			errno = ++n == atoi(getenv("FAULT_AT")) ? atoi(getenv("FAULT_ERRNO")) : 0;
-			return n == atoi(getenv("FAULT_AT")) && (errno || kill(getpid(), SIGKILL) == 0);
-		}
-		#define HOOK(type, name, parameters, arguments) type name parameters { \
-			type (*real) parameters = (type (*) parameters)dlsym(RTLD_NEXT, #name); \
-			return fault(#name) ? -1 : real arguments; }
-		HOOK(int, openat, (int d, const char *p, int f, mode_t m), (d, p, f, m))
-		HOOK(int, fchmod, (int d, mode_t m), (d, m))
-		HOOK(ssize_t, write, (int d, const void *p, size_t n), (d, p, n))
-		HOOK(int, fsync, (int d), (d))
-		HOOK(int, mkdirat, (int d, const char *p, mode_t m), (d, p, m))
-		HOOK(int, linkat, (int d, const char *p, int e, const char *q, int f), (d, p, e, q, f))
-		HOOK(int, symlinkat, (const char *t, int d, const char *p), (t, d, p))
-		HOOK(int, unlinkat, (int d, const char *p, int f), (d, p, f))
-		HOOK(ssize_t, pwrite, (int d, const void *p, size_t n, off_t o), (d, p, n, o))
-		HOOK(int, renameat, (int d, const char *p, int e, const char *q), (d, p, e, q))
-	C
-}
+setup() { fault_library "$W/fault.so"; }
 
 # no STATUS TEXT ARG...: mtls-cred refuses, in one line on standard error; state: one on standard output
 no() { attempt "$CRED" "${@:3}"; expect_rc "$1"; one_line err "$2"; [ ! -s out ] || fail "and: $(<out)"; expect_in "$line" '^mtls-cred'; }
@@ -52,10 +29,6 @@ new() {
 	[[ ${#said[@]} = 6 && $(wc -l <"$T/out") = 6 ]] || fail "printed $(<"$T/out")"
 }
 
-# Every name below with its mode, inode and time of change, and the bytes: also of what was left behind.
-snapshot() { find "$1" -mindepth 1 -printf '%P %M %i %T@ %l\n' -type f -exec sha256sum {} \; | sort; }
-unchanged() { [ "$(snapshot "$1")" = "$2" ] || fail "before: $2; now: $(snapshot "$1")"; }
-
 # untouched TEXT ARG...: new refuses, and d is as before to the byte
 untouched() {
 	local before
@@ -63,9 +36,6 @@ untouched() {
 	no 2 "$1" new -d d "${@:2}"
 	unchanged d "$before"
 }
-
-# expect_modes MODE FIND-ARGUMENT...: all have it
-expect_modes() { [ "$(find "${@:2}" -printf '%m\n' | sort -u)" = "$1" ] || fail "expected mode $1: $(ls -lAR "$2")"; }
 
 # expect_made [DAYS]: `new -d d` made a pair, good for a client, and what it printed is true
 expect_made() {

@@ -225,6 +225,24 @@ test_socket_closed() {
 	unharmed asked
 }
 
+# Neither the agent nor the programs can write anything anywhere.
+test_disk_full() {
+	local as client
+	agent_start "$PKI/device"
+	kill "$agent"
+	wait "$agent" || true
+	be daemon
+	"${as[@]}" "$AGENT" -v -d "$T/key" --socket "$sock" --allow nobody <"$W/life" >/dev/full 2>/dev/full {life}>&- &
+	agent=$!
+	until_true 10 agent_listens
+	server_use required
+	for client in curl wget; do
+		asking nobody
+		via+=(env MTLS_LOG_FILE=/dev/full)
+		presented "client_$client" "$port"
+	done
+}
+
 # The agent has another key than the one that the certificate is for.
 test_other_key() {
 	agent_start "$PKI/device"

@@ -19,7 +19,8 @@ sock=
 
 agents_setup() {
 	chmod 711 "$WORK" "$W"
-	chmod -R a+rX "$PKI"
+	chmod a+x "$PKI"
+	chmod a+r "$PKI/ca.pem"
 	product=$W/product
 	mkdir "$product"
 	cp "$LIB" "$RUN" "$CRED" "$AGENT" "$probes/parallel" "$probes/gnutls_parallel" "$product/"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Generations of a folder's credential; see generation.h and, for the order of things, store.c. */
-#include "launcher/cred/generation.h"
+/* Generations of a folder's credential; see generations.h and, for the order of things, store.c. */
+#include "host/generations.h"
 #include "core/credential.h"
-#include "launcher/cred/wipe.h"
+#include "host/wipe.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,16 +16,18 @@
 
 #define ALL     ".generations"
 #define CURRENT ".current"
-#define NEW     ".current.new" /* a link before it is renamed; what a kill left of it is replaced */
+#define NEW     ".current.new" /* what is going to be renamed; what a kill left of it is replaced */
 
-static const enum mtls_part parts[] = {MTLS_CERT, MTLS_KEY, MTLS_PASS};
-
-#define PARTS (sizeof(parts) / sizeof(parts[0]))
-
-static bool failed(struct generations *g, const char *at)
+static bool failed(struct mtls_generations *g, const char *at)
 {
 	g->at = at;
 	return false;
+}
+
+/* Its name in the folder; NULL: it is none of the generations' files. */
+static const char *name_of(const struct mtls_generations *g, int part)
+{
+	return part == MTLS_CONF && !g->conf ? NULL : mtls_part_file((enum mtls_part)part);
 }
 
 /* --- files and links ------------------------------------------------------------ */
@@ -45,18 +47,18 @@ static bool write_all(int fd, struct mtls_bytes data)
 	return true;
 }
 
-bool generations_put(int dir, const char *name, struct mtls_bytes data)
+bool mtls_store_put(int dir, const char *name, const struct mtls_store_file *file)
 {
 	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600), error;
 	bool ok;
 
 	if (fd < 0)
 		return false;
-	ok = fchmod(fd, 0600) == 0 && write_all(fd, data) && fsync(fd) == 0;
+	ok = fchmod(fd, file->mode) == 0 && write_all(fd, file->data) && fsync(fd) == 0;
 	ok = close(fd) == 0 && ok;
 	error = errno;
 	if (!ok)
-		cred_wipe(dir, name);
+		mtls_wipe(dir, name);
 	errno = error;
 	return ok;
 }
@@ -69,12 +71,15 @@ static void target_of(int dir, const char *name, char *target, size_t room)
 	target[n > 0 && (size_t)n < room ? n : 0] = '\0';
 }
 
+static bool new_is_free(int dir)
+{
+	return unlinkat(dir, NEW, 0) == 0 || errno == ENOENT;
+}
+
 /* Puts a link in a name's place, by one rename. */
 static bool put_link(int dir, const char *target, const char *name)
 {
-	if (unlinkat(dir, NEW, 0) != 0 && errno != ENOENT)
-		return false;
-	return symlinkat(target, dir, NEW) == 0 && renameat(dir, NEW, dir, name) == 0;
+	return new_is_free(dir) && symlinkat(target, dir, NEW) == 0 && renameat(dir, NEW, dir, name) == 0;
 }
 
 static void link_of(const char *name, char target[64])
@@ -118,14 +123,14 @@ static int make_inner(int outer, const char *name, bool make)
 
 static bool is_id(const char *s)
 {
-	return strlen(s) == GENERATION_NAME - 1 && strspn(s, "0123456789abcdef") == GENERATION_NAME - 1;
+	return strlen(s) == MTLS_GENERATION_NAME - 1 && strspn(s, "0123456789abcdef") == MTLS_GENERATION_NAME - 1;
 }
 
 /* The link is ours, or there is none: anything else of that name is somebody's. */
-static bool find_current(struct generations *g)
+static bool find_current(struct mtls_generations *g)
 {
 	static const char before[] = ALL "/";
-	char target[sizeof(before) + GENERATION_NAME];
+	char target[sizeof(before) + MTLS_GENERATION_NAME];
 
 	g->current[0] = '\0';
 	if (!exists(g->dir, CURRENT))
@@ -134,19 +139,21 @@ static bool find_current(struct generations *g)
 	errno = EEXIST;
 	if (strncmp(target, before, sizeof(before) - 1) != 0 || !is_id(target + sizeof(before) - 1))
 		return false;
-	memcpy(g->current, target + sizeof(before) - 1, GENERATION_NAME);
+	memcpy(g->current, target + sizeof(before) - 1, MTLS_GENERATION_NAME);
 	return true;
 }
 
-bool generations_open(struct generations *g, int dir, bool make)
+bool mtls_generations_open(struct mtls_generations *g, int dir, bool make, bool conf)
 {
 	struct stat st;
 
-	*g = (struct generations){.dir = dir, .all = -1};
-	for (size_t i = 0; i < PARTS; i++) {
+	*g = (struct mtls_generations){.dir = dir, .all = -1, .conf = conf || is_ours(dir, mtls_part_file(MTLS_CONF))};
+	for (int i = 0; i < MTLS_FILES; i++) {
+		const char *name = name_of(g, i);
+
 		errno = EISDIR; /* rename(2) would say so only half-way */
-		if (fstatat(dir, mtls_part_file(parts[i]), &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
-			return failed(g, mtls_part_file(parts[i]));
+		if (name && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+			return failed(g, name);
 	}
 	if (!find_current(g))
 		return failed(g, CURRENT);
@@ -154,7 +161,7 @@ bool generations_open(struct generations *g, int dir, bool make)
 	return g->all >= 0 || (!make && errno == ENOENT) || failed(g, ALL);
 }
 
-void generations_close(struct generations *g)
+void mtls_generations_close(struct mtls_generations *g)
 {
 	if (g->all >= 0)
 		close(g->all);
@@ -162,9 +169,9 @@ void generations_close(struct generations *g)
 }
 
 /* A folder of its own; -1. */
-static int begin(struct generations *g, char id[GENERATION_NAME])
+static int begin(struct mtls_generations *g, char id[MTLS_GENERATION_NAME])
 {
-	unsigned char random[(GENERATION_NAME - 1) / 2];
+	unsigned char random[(MTLS_GENERATION_NAME - 1) / 2];
 
 	id[0] = '\0';
 	errno = EIO;
@@ -174,28 +181,51 @@ static int begin(struct generations *g, char id[GENERATION_NAME])
 	return make_inner(g->all, id, true);
 }
 
-bool generations_write(struct generations *g, struct mtls_bytes cert, struct mtls_bytes key, char id[GENERATION_NAME])
+/* The very file that is in force: another change of it is another file. */
+static bool keep(struct mtls_generations *g, const char *name, int to)
+{
+	char ours[64];
+
+	link_of(name, ours);
+	return linkat(g->dir, ours, to, name, 0) == 0 || errno == ENOENT;
+}
+
+static bool write_one(struct mtls_generations *g, int part, const struct mtls_store_file *file, int to)
+{
+	static const struct mtls_store_file nothing = {.mode = 0600};
+	const char *name = name_of(g, part);
+	bool ok = true;
+
+	if (file->given || part == MTLS_CERT || part == MTLS_KEY)
+		ok = mtls_store_put(to, name, file->given ? file : &nothing);
+	else if (part == MTLS_CONF && name)
+		ok = keep(g, name, to);
+	return ok || failed(g, name);
+}
+
+bool mtls_generations_write(struct mtls_generations *g, const struct mtls_store_file file[MTLS_FILES],
+			    char id[MTLS_GENERATION_NAME])
 {
 	int fd = begin(g, id);
-	bool ok;
+	bool ok = true;
 
 	if (fd < 0)
 		return failed(g, ALL);
-	ok = (generations_put(fd, mtls_part_file(MTLS_CERT), cert) || failed(g, mtls_part_file(MTLS_CERT))) &&
-	     (generations_put(fd, mtls_part_file(MTLS_KEY), key) || failed(g, mtls_part_file(MTLS_KEY))) &&
-	     ((fsync(fd) == 0 && fsync(g->all) == 0) || failed(g, ALL));
+	for (int i = 0; ok && i < MTLS_FILES; i++)
+		ok = write_one(g, i, &file[i], fd);
+	ok = ok && ((fsync(fd) == 0 && fsync(g->all) == 0) || failed(g, ALL));
 	close(fd);
 	return ok;
 }
 
-bool generations_switch(struct generations *g, const char *id)
+bool mtls_generations_switch(struct mtls_generations *g, const char *id)
 {
-	char target[sizeof(ALL) + GENERATION_NAME];
+	char target[sizeof(ALL) + MTLS_GENERATION_NAME];
 
 	snprintf(target, sizeof(target), ALL "/%s", id);
 	if (!put_link(g->dir, target, CURRENT))
 		return failed(g, CURRENT);
-	memcpy(g->current, id, GENERATION_NAME);
+	memcpy(g->current, id, MTLS_GENERATION_NAME);
 	g->unsynced = fsync(g->dir) != 0;
 	return !g->unsynced || failed(g, CURRENT);
 }
@@ -203,7 +233,7 @@ bool generations_switch(struct generations *g, const char *id)
 /* --- what lies there already --------------------------------------------------------- */
 
 /* A link to somewhere leads there from two folders below, too. */
-static bool adopt_link(struct generations *g, const char *name, int to)
+static bool adopt_link(struct mtls_generations *g, const char *name, int to)
 {
 	char target[PATH_MAX], moved[PATH_MAX + 8];
 
@@ -215,65 +245,71 @@ static bool adopt_link(struct generations *g, const char *name, int to)
 	return symlinkat(moved, to, name) == 0;
 }
 
-static bool adopt_one(struct generations *g, const char *name, int to)
+static bool adopt_one(struct mtls_generations *g, const char *name, int to)
 {
 	struct stat st;
-	char link[64];
 
-	link_of(name, link);
 	if (fstatat(g->dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return errno == ENOENT;
 	if (is_ours(g->dir, name))
-		return linkat(g->dir, link, to, name, 0) == 0 || errno == ENOENT;
+		return keep(g, name, to);
 	return S_ISLNK(st.st_mode) ? adopt_link(g, name, to) : linkat(g->dir, name, to, name, 0) == 0;
 }
 
 /* A generation of the very files that are in force now. */
-static bool adopt_files(struct generations *g)
+static bool adopt_files(struct mtls_generations *g)
 {
-	char id[GENERATION_NAME];
+	char id[MTLS_GENERATION_NAME];
 	int fd = begin(g, id);
 	bool ok = fd >= 0;
 
 	g->at = ALL;
-	for (size_t i = 0; ok && i < PARTS; i++)
-		ok = adopt_one(g, mtls_part_file(parts[i]), fd) || failed(g, mtls_part_file(parts[i]));
+	for (int i = 0; ok && i < MTLS_FILES; i++) {
+		const char *name = name_of(g, i);
+
+		ok = !name || adopt_one(g, name, fd) || failed(g, name);
+	}
 	ok = ok && fsync(fd) == 0 && fsync(g->all) == 0;
 	if (fd >= 0)
 		close(fd);
-	return ok && generations_switch(g, id);
+	return ok && mtls_generations_switch(g, id);
 }
 
-/* A passphrase has a name only where there is one. */
-static bool link_name(struct generations *g, enum mtls_part part)
+/* Passphrase and settings have a name only where there are any. */
+static bool link_name(struct mtls_generations *g, int part, bool needed)
 {
-	const char *name = mtls_part_file(part);
+	const char *name = name_of(g, part);
 	char target[64];
 
-	if (is_ours(g->dir, name) || (part == MTLS_PASS && !exists(g->dir, name)))
+	if (!name || is_ours(g->dir, name))
+		return true;
+	if ((part == MTLS_PASS || part == MTLS_CONF) && !needed && !exists(g->dir, name))
 		return true;
 	link_of(name, target);
 	return put_link(g->dir, target, name) || failed(g, name);
 }
 
-bool generations_adopt(struct generations *g)
+bool mtls_generations_adopt(struct mtls_generations *g, const struct mtls_store_file next[MTLS_FILES])
 {
 	bool foreign = false, ok;
 
-	for (size_t i = 0; i < PARTS; i++)
-		foreign |= exists(g->dir, mtls_part_file(parts[i])) && !is_ours(g->dir, mtls_part_file(parts[i]));
+	for (int i = 0; i < MTLS_FILES; i++) {
+		const char *name = name_of(g, i);
+
+		foreign |= name && exists(g->dir, name) && !is_ours(g->dir, name);
+	}
 	ok = !foreign || adopt_files(g);
-	for (size_t i = 0; ok && i < PARTS; i++)
-		ok = link_name(g, parts[i]);
+	for (int i = 0; ok && i < MTLS_FILES; i++)
+		ok = link_name(g, i, next[i].given);
 	return ok && (fsync(g->dir) == 0 || failed(g, ALL));
 }
 
 /* --- what is over ----------------------------------------------------------------------- */
 
-/* A passphrase of before has gone with its key. */
-static bool drop_passphrase(struct generations *g)
+/* The name of a passphrase or of settings that are in no generation: they have gone, or never came. */
+static bool drop_name(struct mtls_generations *g, enum mtls_part part)
 {
-	const char *name = mtls_part_file(MTLS_PASS);
+	const char *name = mtls_part_file(part);
 	struct stat st;
 
 	if (!is_ours(g->dir, name) || fstatat(g->dir, name, &st, 0) == 0)
@@ -281,7 +317,7 @@ static bool drop_passphrase(struct generations *g)
 	return unlinkat(g->dir, name, 0) == 0 || failed(g, name);
 }
 
-bool generations_sweep(struct generations *g)
+bool mtls_generations_sweep(struct mtls_generations *g)
 {
 	int fd = openat(g->all, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
@@ -290,23 +326,39 @@ bool generations_sweep(struct generations *g)
 
 	while (ok && (entry = readdir(list)))
 		if (is_id(entry->d_name) && strcmp(entry->d_name, g->current) != 0)
-			ok = cred_wipe_folder(g->all, entry->d_name);
+			ok = mtls_wipe_folder(g->all, entry->d_name);
 	if (list)
 		closedir(list);
 	else if (fd >= 0)
 		close(fd);
-	return (ok || failed(g, ALL)) && drop_passphrase(g);
+	return (ok || failed(g, ALL)) && drop_name(g, MTLS_PASS) && drop_name(g, MTLS_CONF);
 }
 
-bool generations_clear(struct generations *g)
+/* The settings are no secret, and outlive the credential. */
+static bool release_conf(struct mtls_generations *g)
+{
+	const char *name = mtls_part_file(MTLS_CONF);
+	char ours[64];
+
+	link_of(name, ours);
+	if (!is_ours(g->dir, name) || !exists(g->dir, ours))
+		return true;
+	return (new_is_free(g->dir) && linkat(g->dir, ours, g->dir, NEW, 0) == 0 &&
+		renameat(g->dir, NEW, g->dir, name) == 0 && fsync(g->dir) == 0) ||
+	       failed(g, name);
+}
+
+bool mtls_generations_clear(struct mtls_generations *g)
 {
 	struct stat st;
 
-	for (size_t i = 0; i < PARTS; i++) {
-		const char *name = mtls_part_file(parts[i]);
+	if (!release_conf(g))
+		return false;
+	for (int i = 0; i < MTLS_FILES; i++) {
+		const char *name = mtls_part_file((enum mtls_part)i);
 
 		errno = EBUSY; /* somebody has put it there since */
-		if (parts[i] != MTLS_PASS && fstatat(g->dir, name, &st, 0) == 0)
+		if ((i == MTLS_CERT || i == MTLS_KEY) && fstatat(g->dir, name, &st, 0) == 0)
 			return failed(g, name);
 		if (is_ours(g->dir, name) && unlinkat(g->dir, name, 0) != 0)
 			return failed(g, name);
@@ -316,7 +368,7 @@ bool generations_clear(struct generations *g)
 	g->current[0] = '\0';
 	if (g->all < 0)
 		return true;
-	if (!generations_sweep(g))
+	if (!mtls_generations_sweep(g))
 		return false;
 	return unlinkat(g->dir, ALL, AT_REMOVEDIR) == 0 || errno == ENOTEMPTY || failed(g, ALL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Overwriting and deleting; see wipe.h. */
-#include "launcher/cred/wipe.h"
+#include "host/wipe.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -9,13 +9,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool overwrite(int fd, off_t size)
+bool mtls_wipe_content(int fd)
 {
 	static const char zeros[4096];
+	struct stat st;
 	off_t at = 0;
 
-	while (at < size) {
-		size_t n = size - at < (off_t)sizeof(zeros) ? (size_t)(size - at) : sizeof(zeros);
+	if (fstat(fd, &st) != 0)
+		return false;
+	while (at < st.st_size) {
+		size_t n = st.st_size - at < (off_t)sizeof(zeros) ? (size_t)(st.st_size - at) : sizeof(zeros);
 		ssize_t done = pwrite(fd, zeros, n, at);
 
 		if (done < 0 && errno != EINTR)
@@ -39,12 +42,12 @@ static bool overwrite_file(int dir, const char *name, const struct stat *seen)
 		return false;
 	ok = fstat(fd, &st) == 0;
 	if (ok && S_ISREG(st.st_mode) && st.st_nlink == 1)
-		ok = overwrite(fd, st.st_size);
+		ok = mtls_wipe_content(fd);
 	close(fd);
 	return ok;
 }
 
-bool cred_wipe(int dir, const char *name)
+bool mtls_wipe(int dir, const char *name)
 {
 	struct stat st;
 
@@ -55,7 +58,7 @@ bool cred_wipe(int dir, const char *name)
 	return unlinkat(dir, name, 0) == 0;
 }
 
-bool cred_wipe_folder(int dir, const char *name)
+bool mtls_wipe_folder(int dir, const char *name)
 {
 	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
@@ -63,14 +66,14 @@ bool cred_wipe_folder(int dir, const char *name)
 	bool ok = list;
 
 	if (fd < 0)
-		return (errno == ENOTDIR || errno == ELOOP) && cred_wipe(dir, name);
+		return (errno == ENOTDIR || errno == ELOOP) && mtls_wipe(dir, name);
 	if (!list) {
 		close(fd);
 		return false;
 	}
 	while (ok && (entry = readdir(list)))
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			ok = cred_wipe(fd, entry->d_name);
+			ok = mtls_wipe(fd, entry->d_name);
 	closedir(list);
 	return ok && unlinkat(dir, name, AT_REMOVEDIR) == 0;
 }

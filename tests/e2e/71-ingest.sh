@@ -1,0 +1,422 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# mtls-agent --ingest: what is moved, what is refused and stays to the byte, and that a kill or a fault at any step
+# loses nothing. Each system call in turn, and a disk that is searched afterwards: tests/all/ingest.sh.
+
+# shellcheck source=tests/e2e/ingest.sh
+. tests/e2e/ingest.sh
+
+parallel=2
+deadline=120
+
+setup() { fault_library "$W/fault.so"; }
+
+need_root() { if [ "$(id -u)" != 0 ] || ! command -v setpriv >/dev/null; then skip "needs root, and setpriv"; fi; }
+nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
+
+test_nothing_to_do() {
+	ingest
+	expect_rc 0
+	inbox
+	ingest
+	expect_rc 0
+	[ ! -s err ] || fail "said: $(<err)"
+	expect_inbox_clear
+	[ ! -e d ] || fail "a folder was made"
+}
+
+test_each_form_of_key() {
+	local folder
+	for folder in "$PKI"/key/* "$PKI"/device{,-p384,-ed25519,-deep,-expired,-hostile}; do
+		rm -rf d
+		inbox "$folder"
+		moved "$folder"
+		[ -e "$folder/$pass" ] || [ ! -e d/$pass ] || fail "a passphrase from nowhere"
+	done
+	[ "$(find d -type f | wc -l)" = 2 ] || fail "left behind: $(find d)"
+}
+
+# One after the other, over the one of before; its bytes are gone.
+test_one_after_the_other() {
+	local folder
+	for folder in device key/ec-pkcs8-aes-256-cbc key/rsa-pkcs8-scrypt; do
+		inbox "$PKI/$folder"
+		moved "$PKI/$folder"
+	done
+	[ "$(find d -type f | wc -l)" = 3 ] || fail "left behind: $(find d)"
+	inbox "$PKI/device" # the passphrase of before stays: it was not in the inbox
+	moved "$PKI/device"
+	[ "$(cat d/$pass)" = 'open sesame' ] || fail "the passphrase went"
+}
+
+# Files that were put into the folder by hand are taken over.
+test_over_plain_files() {
+	cp -r "$PKI/device-rsa" d
+	printf 'hosts = *.example\n' >d/$conf
+	inbox "$PKI/device"
+	exec 5<d/$key
+	moved "$PKI/device"
+	[ "$(tr -d '\0' <&5)" = '' ] || fail "the old key was not overwritten"
+	if [ -L d/$conf ] || [ "$(cat d/$conf)" != 'hosts = *.example' ]; then fail "mtls.conf was touched"; fi
+}
+
+test_modes_whatever_the_umask() {
+	local mask
+	for mask in 000 077; do
+		rm -rf d a
+		inbox "$PKI/key/ec-pkcs8-aes-256-cbc"
+		echo 'hosts = *.example' >in/$conf
+		(umask $mask && "$probes/ingest" in d)
+		expect_inbox_clear
+		expect_there "$PKI/key/ec-pkcs8-aes-256-cbc"
+		expect_modes 755 d -type d
+		inbox "$PKI/device"
+		(umask $mask && "$probes/ingest" in a/b)
+		expect_modes 755 a -type d
+		expect_modes 600 a -name $key -type f
+	done
+}
+
+# What programs of other users can read and what not; and a folder's own mode is left alone.
+test_another_user_reads_the_certificate_only() {
+	need_root
+	chmod go+x "$WORK" "$W" "$T"
+	inbox "$PKI/key/ec-pkcs8-aes-256-cbc"
+	echo 'hosts = *.example' >in/$conf
+	moved "$PKI/key/ec-pkcs8-aes-256-cbc"
+	nobody cat "$T/d/$cert" "$T/d/$conf" >log || fail "cannot read the certificate"
+	! nobody cat "$T/d/$key" 2>log || fail "can read the key"
+	! nobody cat "$T/d/$pass" 2>log || fail "can read the passphrase"
+	chmod 700 d
+	inbox "$PKI/device"
+	moved "$PKI/device"
+	expect_modes 700 d -maxdepth 0
+}
+
+test_parts_of_a_credential() {
+	inbox "$PKI/key/ec-pkcs8-aes-256-cbc"
+	echo 'hosts = *.example' >in/$conf
+	moved "$PKI/key/ec-pkcs8-aes-256-cbc"
+	inbox # the certificate anew, for the same key
+	openssl x509 -in "$PKI/device/$cert" -out in/$cert
+	cp in/$cert short.pem
+	moved
+	cmp d/$cert short.pem || fail "the certificate is another"
+	cmp d/$key "$PKI/key/ec-pkcs8-aes-256-cbc/$key" || fail "the key is another"
+	[ "$(cat d/$pass d/$conf)" = $'open sesame\nhosts = *.example' ] || fail "passphrase or settings went"
+	inbox
+	echo 'issuer = match' >in/$conf
+	moved
+	[ "$(cat d/$conf)" = 'issuer = match' ] || fail "mtls.conf is another"
+	inbox # another passphrase with its key
+	cp "$PKI/device/$key" in/$key
+	echo other >in/$pass
+	openssl pkcs8 -topk8 -in "$PKI/device/$key" -out in/$key -passout file:in/$pass
+	moved
+	inbox
+	echo wrong >in/$pass
+	refused "in/$pass: the passphrase does not open the key"
+	inbox
+	cp "$PKI/device-rsa/$cert" in
+	refused "d/$key: certificate and key do not belong together"
+	inbox "$PKI/key/ec-pkcs8-scrypt" # its passphrase is not the folder's
+	rm in/$pass
+	refused "d/$pass: the passphrase does not open the key"
+}
+
+# mtls-cred in the agent's folder keeps the settings that came with the credential.
+test_settings_outlive_the_credential() {
+	inbox "$PKI/device"
+	echo 'hosts = *.example' >in/$conf
+	moved "$PKI/device"
+	"$CRED" new -d d --force >log
+	[ "$(cat d/$conf)" = 'hosts = *.example' ] || fail "lost with new"
+	"$CRED" remove -d d >log
+	[ "$(cat d/$conf)" = 'hosts = *.example' ] || fail "lost with remove"
+	rm d/$cert d/$key
+	"$CRED" remove -d d 2>log
+	if [ -L d/$conf ] || [ "$(cat d/$conf)" != 'hosts = *.example' ]; then fail "lost with the second remove"; fi
+	[ "$(ls -A d)" = $conf ] || fail "left: $(find d)"
+	inbox "$PKI/device"
+	moved "$PKI/device"
+	[ "$(cat d/$conf)" = 'hosts = *.example' ] || fail "lost with the next"
+}
+
+# What another user could have laid there to have something read, overwritten or moved that is not his.
+test_odd_files() {
+	local name outside
+	cp -r "$PKI/device-rsa" outside
+	outside=$(snapshot outside)
+	for name in "${parts[@]}"; do
+		inbox "$PKI/device"; ln -sf ../outside/$key "in/$name"; refused "in/$name: this is a link"
+		inbox "$PKI/device"; ln -sf nowhere "in/$name"; refused "in/$name: this is a link"
+		inbox "$PKI/device"; rm -f "in/$name"; mkfifo "in/$name"; refused "in/$name: this is not a regular file"
+		inbox "$PKI/device"; rm -f "in/$name"; mkdir "in/$name"; refused "in/$name: this is not a regular file"
+		inbox "$PKI/device"; ln -f outside/$key "in/$name"; refused "in/$name: this file has another name"
+		inbox "$PKI/device"; truncate -s 1048577 "in/$name"; refused "in/$name: this is too large"
+		inbox "$PKI/device"; ln -sf /dev/zero "in/.$name.taken"; refused "in/.$name.taken: this is a link"
+		inbox "$PKI/device"; ln -f outside/$key "in/.$name.taken"; refused "in/.$name.taken: this file has another name"
+	done
+	unchanged outside "$outside"
+	inbox "$PKI/device"; mkfifo in/$pass; ln -sf nowhere in/$conf
+	refused "in/$pass: this is not a regular file" "in/$conf: this is a link"
+	inbox "$PKI/device"; chmod 606 in/$key; refused "in/$key: somebody else could replace it"
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	for name in "${parts[@]}"; do
+		inbox "$PKI/device"; touch "in/$name"; chown 65534 "in/$name"; refused "in/$name: this belongs to another user"
+		inbox "$PKI/device"; touch "in/.$name.taken"; chown 65534 "in/.$name.taken"; refused "in/.$name.taken: this belongs to"
+	done
+	inbox "$PKI/device"; rm in/$cert; mknod in/$cert c 1 5 && refused "in/$cert: this is not a regular file"
+}
+
+test_what_does_not_fit() {
+	local bad
+	for bad in over nothing; do
+		rm -rf d
+		[ $bad = nothing ] || cp -r "$PKI/device" d
+		inbox "$PKI/device"; cp "$PKI/device-rsa/$key" in; refused "in/$key: certificate and key do not belong together"
+		inbox "$PKI/device"; echo text >in/$cert; refused "in/$cert: this is not a certificate in PEM form"
+		inbox "$PKI/device"; echo text >in/$key; refused "in/$key: this is not a private key in PEM form"
+		inbox "$PKI/device"; : >in/$cert; refused "in/$cert: the certificate is missing or empty"
+		inbox "$PKI/device"; : >in/$key; refused "in/$key: the private key is missing or empty"
+		inbox "$PKI/device"; : >in/$key; : >in/$cert; refused 'in: the credential was removed.*; to remove the agent.s: mtls-cred remove -d'
+		inbox "$PKI/key/ec-pkcs8-aes-256-cbc"; echo wrong >in/$pass; refused "in/$pass: the passphrase does not open"
+		inbox "$PKI/key/ec-pkcs8-aes-256-cbc"; rm in/$pass; refused "in/$pass: the key is encrypted"
+		inbox "$PKI/device"; printf 'x%.0s' {1..1024} >in/$pass; refused "in/$pass: the passphrase is longer"
+		inbox "$PKI/device"; printf '# fine\nhosts = *\n' >in/$conf; refused "in/$conf, line 2: this setting cannot be understood (\*)"
+		inbox "$PKI/device"; echo 'pkcs11:token=none;object=none' >in/$key; refused "in/$key: "
+	done
+	rm -rf d
+	inbox; cp "$PKI/device/$cert" in; refused "in/$key: the private key is missing"
+	inbox; echo 'issuer = match' >in/$conf; refused 'in: there is no credential here'
+	mkdir -m 777 d; chmod 777 d; inbox "$PKI/device"; refused 'd: somebody else could replace it'
+	rm -r d; : >d; inbox "$PKI/device"; refused 'd: Not a directory'
+}
+
+test_odd_inboxes() {
+	local what
+	inbox "$PKI/device"
+	ln -s in link
+	for what in link link/ link// in/$cert; do
+		ingest_from "$what" d
+		expect_rc 1
+		one_line err 'this is not a folder, but a link or a file; nothing was moved'
+	done
+	chmod 707 in; refused 'in: everybody may write here'
+	chmod 1777 in; refused 'in: everybody may write here'
+	chmod 700 in
+	ingest_from in ./in/../in
+	expect_rc 1
+	one_line err 'inbox and folder are the same'
+	ingest_from in/ d
+	expect_rc 0
+	expect_inbox_clear
+	expect_there "$PKI/device"
+}
+
+# Root takes from a user's inbox; a user from his own, of which the files may be read-only, or he has no right there.
+test_users() {
+	need_root
+	chmod go+x "$WORK" "$W" "$T"
+	install -m 755 "$probes/ingest" ingest
+	inbox "$PKI/device"
+	chown -R 65534 in
+	moved "$PKI/device"
+	[ -z "$(find d -user 65534)" ] || fail "files of the inbox's owner in the agent's folder"
+	rm -rf d
+	install -d -o 65534 d
+	inbox "$PKI/device"
+	chown -R 65534 in
+	chmod 400 in/$cert in/$key
+	attempt nobody "$T/ingest" "$T/in" "$T/d"
+	expect_rc 0
+	expect_inbox_clear
+	expect_there "$PKI/device"
+	inbox "$PKI/device"
+	chmod 755 in; chmod 644 in/*.pem
+	attempt nobody "$T/ingest" "$T/in" "$T/d"
+	expect_rc 1
+	expect_text err "in/$key: Permission denied; nothing was moved"
+	chmod 666 in/*.pem; chmod 755 in
+	attempt nobody "$T/ingest" "$T/in" "$T/d"
+	expect_rc 1
+	one_line err 'in: Permission denied; nothing could be erased here, so nothing was moved'
+	inbox "$PKI/device"
+	chown -R 65534 in
+	chmod 400 in/*.pem; cp "$PKI/device-rsa/$key" in
+	chown 65534 in/$key; chmod 400 in/$key
+	attempt nobody "$T/ingest" "$T/in" "$T/d"
+	expect_rc 1
+	expect_text err 'do not belong together'
+	[ "$(stat -c %a in/$cert in/$key)" = $'400\n400' ] || fail "modes changed: $(ls -l in)"
+}
+
+# A reader who holds the originals open sees zeros: they are overwritten themselves, before they are unlinked.
+test_the_originals_are_overwritten() {
+	local size
+	inbox "$PKI/key/ec-pkcs8-aes-256-cbc"
+	size=$(stat -c %s in/$key)
+	exec 5<in/$key 6<in/$pass
+	moved "$PKI/key/ec-pkcs8-aes-256-cbc"
+	[ "$(wc -c <&5)" = "$size" ] || fail "the original was cut"
+	exec 5</proc/self/fd/5
+	[ -z "$(tr -d '\0' <&5)" ] || fail "the key is still there"
+	[ -z "$(tr -d '\0' <&6)" ] || fail "the passphrase is still there"
+}
+
+test_another_one_at_work() {
+	inbox "$PKI/device"
+	moved "$PKI/device"
+	inbox "$PKI/device-rsa"
+	exec 5<d
+	flock 5
+	refused 'd: mtls-cred or another agent is at work there'
+	flock -u 5
+	moved "$PKI/device-rsa"
+}
+
+# What a kill has left is finished: names that say "taken" are only erased, whatever the folder has meanwhile.
+test_taken_before() {
+	inbox "$PKI/device"
+	moved "$PKI/device"
+	inbox
+	cp "$PKI/device-rsa/$key" in/.$key.taken
+	: >in/.$pass.taken
+	exec 5<in/.$key.taken
+	ingest
+	expect_rc 0
+	expect_inbox_clear
+	[ -z "$(tr -d '\0' <&5)" ] || fail "it was not overwritten"
+	expect_there "$PKI/device"
+}
+
+# --- kills and faults ------------------------------------------------------------------
+
+new=key/ec-pkcs8-aes-256-cbc
+
+# faulty N ERRNO: ingest whose Nth step fails, 0: kills; its steps are in $steps
+faulty() {
+	attempt env FAULT_AT="$1" FAULT_ERRNO="$2" LD_PRELOAD="$W/fault.so" "$probes/ingest" in d 9>steps
+	steps=$(<steps)
+}
+
+# prepare BEFORE: a full inbox, and d as it was before
+prepare() {
+	rm -rf d
+	[ "$1" = none ] || cp -a "$1" d
+	inbox "$PKI/$new"
+	echo 'hosts = *.example' >in/$conf
+}
+
+in_force() { cat "$1/$cert" "$1/$key" "$1/$pass" "$1/$conf" 2>/dev/null | sha256sum; }
+
+# The inbox has all of it, or d has; d has the old or the new; nobody can read a key.
+expect_sane() {
+	local now
+	now=$(in_force d)
+	[ "$now" = "$new_sum" ] || [ "$(in_force in)" = "$new_sum" ] || fail "lost: $1"
+	[ "$now" = "$new_sum" ] || [ "$now" = "$old_sum" ] || fail "torn: $1: $(ls -lAR d)"
+	[ -z "$(find d in -name "*$key*" -type f -perm /077 2>/dev/null)" ] || fail "open to others: $1"
+}
+
+at_each_step() {
+	local n before=$1 last old_sum new_sum
+	prepare "$before"
+	new_sum=$(in_force in)
+	old_sum=$(in_force d)
+	faulty 0 0
+	expect_rc 0
+	last=$(wc -w <steps)
+	[[ $steps = *'renameat fsync '*'renameat renameat renameat renameat fsync '*'pwrite fsync unlinkat '*'fsync ' ]] || fail "not durable: $steps"
+	for ((n = 1; n <= last; n++)); do
+		prepare "$before"
+		faulty "$n" 28
+		[ "$rc" = 0 ] || expect_rc 1
+		[ "$rc" = 0 ] || grep -q 'No space left on device' err || fail "said: $(<err)"
+		expect_sane "$steps"
+		ingest
+		expect_rc 0
+		expect_inbox_clear
+		[ "$(in_force d)" = "$new_sum" ] || fail "not finished after $steps"
+		prepare "$before"
+		faulty "$n" 0
+		expect_rc 137
+		expect_sane "$steps"
+		ingest
+		expect_rc 0
+		expect_inbox_clear
+		[ "$(in_force d)" = "$new_sum" ] || fail "not finished after $steps"
+		[ "$(find d -type f | wc -l)" = 4 ] || fail "left behind after $steps: $(find d)"
+	done
+}
+
+test_a_fault_or_a_kill_at_any_step() { at_each_step none; }
+
+test_the_same_over_another() {
+	inbox "$PKI/device-rsa"
+	echo 'issuer = match' >in/$conf
+	moved "$PKI/device-rsa"
+	mv d before
+	at_each_step before
+}
+
+test_the_same_over_plain_files() {
+	mkdir before
+	cp "$PKI/key/rsa-pkcs8-scrypt/"* before
+	at_each_step before
+}
+
+test_full_disk() {
+	local before
+	inbox "$PKI/device"
+	moved "$PKI/device"
+	inbox "$PKI/device-rsa"
+	before=$(snapshot in; find d -name '*.pem' | sort)
+	attempt sh -c 'ulimit -f 0; trap "" XFSZ; exec "$@" 2>&1' - "$probes/ingest" in d
+	expect_rc 1
+	[ "$(snapshot in; find d -name '*.pem' | sort)" = "$before" ] || fail "changed: $(find in d)"
+	mkdir full
+	unshare -m mount -t tmpfs none full 2>/dev/null || skip "no mount namespaces here"
+	export probes
+	# two pages: the pair fits, no third file does
+	unshare -m sh -ec 'mount -t tmpfs -o size=8k,mode=755 none full; cp in/*.pem .; "$probes/ingest" in full 2>err; cp *.pem in
+		! "$probes/ingest" in full 2>err; ls in; find full -type f | wc -l; "$CRED" check -d full' >out
+	expect_text err 'No space left on device; nothing was moved'
+	[[ $(<out) = "$cert"$'\nnotes\n'"$key"$'\n2\nusable: '* ]] || fail "$(<out)"
+}
+
+# --- somebody writes meanwhile ------------------------------------------------------------
+
+# delayed CALL: ingest in the background, which stops for a second before its first CALL in the inbox; returns when it stops
+delayed() {
+	strace -o trace -e trace="$1" -e inject="$1:delay_enter=1000000:when=$2" "$probes/ingest" in d >out 2>err &
+	pid=$!
+	until_true 10 calls "$1" "$2" || fail "it does not stop: $(cat trace err)"
+}
+calls() { [ "$(grep -c "^$1(" trace 2>/dev/null)" -ge "$2" ]; }
+
+# A newer file in the place of one that was read stays for the next start; the one that was read is erased.
+test_replaced_meanwhile() {
+	require strace
+	inbox "$PKI/device"
+	cp "$PKI/device-rsa"/* .
+	exec 5<in/$key
+	delayed renameat 4 # the last of the store; then those in the inbox
+	mv $key in/$key; mv $cert in/$cert
+	wait "$pid" || fail "it failed: $(<err)"
+	[ -z "$(tr -d '\0' <&5)" ] || fail "what was read is still there"
+	expect_there "$PKI/device"
+	moved "$PKI/device-rsa"
+}
+
+test_written_meanwhile() {
+	require strace
+	inbox "$PKI/device"
+	delayed renameat 4
+	cat "$PKI/device-rsa/$key" >in/$key; cat "$PKI/device-rsa/$cert" >in/$cert
+	! wait "$pid" || fail "nothing was said"
+	expect_text err "in/$key: somebody has changed it since it was read; it waits for the next start"
+	expect_there "$PKI/device"
+	moved "$PKI/device-rsa"
+}
