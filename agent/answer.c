@@ -50,7 +50,9 @@ static bool still_failed(struct agent *agent, struct agent_key *key)
 
 	if (!key->failed || now < key->retry_ms)
 		return key->failed;
-	key->failed = !agent_sign_works(&key->token, key->identity->type) && !agent_keys_revive(&agent->keys, key);
+	/* A module that finds its token again by itself may try a PIN of its own memory: it begins anew. */
+	key->failed = !(key->in_token ? agent_keys_revive(&agent->keys, key)
+				      : agent_sign_works(&key->token, key->identity->type));
 	key->retry_ms = agent_now_ms() + FAILED_MS;
 	if (!key->failed)
 		agent_say("the key signs again");
