@@ -420,3 +420,42 @@ test_written_meanwhile() {
 	expect_there "$PKI/device"
 	moved "$PKI/device-rsa"
 }
+
+# --- the agent itself ---------------------------------------------------------------------
+
+# serves WORD: mtls-agent with the inbox starts, its log has WORD, and a program of another user presents d's certificate
+serves() {
+	local via as
+	mkdir -p run
+	"$AGENT" -d d --socket run/s --allow nobody --ingest in 2>err &
+	agent=$!
+	sock=$T/run/s cert=$T/d
+	until_true 10 agent_listens
+	grep -q "$1" err || fail "said: $(<err)"
+	asking nobody
+	presented through client_curl "$port"
+	kill "$agent"
+	wait "$agent" || fail "exit $? at its end: $(<err)"
+}
+
+# Programs may read certificate and settings where the agent has them. What is refused does not keep it from serving.
+test_the_agent_serves_what_was_in_the_inbox() {
+	# shellcheck source=tests/e2e/agents.sh
+	. "$TOP/tests/e2e/agents.sh" # it has another $cert
+	require_users
+	require curl
+	agents_setup
+	chmod 755 "$T"
+	server_start required --request required
+	inbox "$PKI/key/ec-pkcs8-aes-256-cbc"
+	echo 'hosts = localhost' >in/$conf
+	chown -R daemon in
+	serves "^mtls-agent: in: moved to $T/d: "
+	expect_inbox_clear
+	inbox "$PKI/device-rsa"
+	cp "$PKI/device/$key" in
+	serves "^mtls-agent: in/$key: certificate and key do not belong together; .*; nothing was moved$"
+	[ -s in/$key ] || fail "it was moved all the same"
+	inbox
+	serves '^mtls-agent: signs for'
+}
