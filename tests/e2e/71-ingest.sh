@@ -78,6 +78,56 @@ test_modes_whatever_the_umask() {
 	done
 }
 
+# token LABEL PIN FOLDER: the folder's key goes into a token of SoftHSM's; in has its URI, its PIN and its certificate
+token() {
+	mkdir -p hsm
+	printf 'directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n' "$T/hsm" >hsm.conf
+	export SOFTHSM2_CONF=$T/hsm.conf
+	softhsm2-util --init-token --free --label "$1" --pin "$2" --so-pin 87654321 >log 2>&1 || fail "$(<log)"
+	softhsm2-util --import "$3/$key" --token "$1" --pin "$2" --id 01 --label key >log 2>&1 || fail "$(<log)"
+	inbox
+	cp "$3/$cert" in
+	echo "pkcs11:token=$1;object=key;type=private" >in/$key
+	echo "$2" >in/$pass
+}
+
+# What names a key is moved as a key is; the token tells whether it is the certificate's.
+test_a_key_in_a_token() {
+	require softhsm2-util
+	inbox "$PKI/device-rsa"
+	moved "$PKI/device-rsa"
+	token box 12345678 "$PKI/device"
+	echo 11111111 >in/$pass
+	refused "in/$pass: the passphrase does not open the key"
+	token bax 12345678 "$PKI/device"
+	cp "$PKI/device-ed25519/$cert" in
+	refused "in/$key: certificate and key do not belong together"
+	token bix 12345678 "$PKI/device"
+	sed -i 's/bix/none/' in/$key
+	refused "in/$key: the private key is missing"
+	token bux 12345678 "$PKI/device"
+	cp -r in wanted
+	ingest
+	expect_rc 0
+	expect_inbox_clear
+	for part in "$cert" "$key" "$pass"; do cmp "d/$part" "wanted/$part" || fail "$part is another"; done
+	expect_modes 600 d/.generations -type f -not -name $cert
+	inbox # the certificate anew
+	openssl x509 -in "$PKI/device/$cert" -out in/$cert
+	ingest
+	expect_rc 0
+	expect_inbox_clear
+	inbox # systemd's credential stands in for the file, and is not stored
+	rm -r d
+	mkdir given
+	mv wanted/$pass given/
+	cp wanted/*.pem in
+	attempt env "CREDENTIALS_DIRECTORY=$T/given" "$probes/ingest" in d
+	expect_rc 0
+	expect_inbox_clear
+	[ ! -e d/$pass ] || fail "the PIN was copied"
+}
+
 # What programs of other users can read and what not; and a folder's own mode is left alone.
 test_another_user_reads_the_certificate_only() {
 	need_root
