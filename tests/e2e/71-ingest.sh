@@ -205,6 +205,7 @@ test_odd_files() {
 		inbox "$PKI/device"; rm -f "in/$name"; mkdir "in/$name"; refused "in/$name: this is not a regular file"
 		inbox "$PKI/device"; ln -f outside/$key "in/$name"; refused "in/$name: this file has another name"
 		inbox "$PKI/device"; truncate -s 1048577 "in/$name"; refused "in/$name: this is too large"
+		inbox "$PKI/device"; truncate -s 100G "in/$name"; refused "in/$name: this is too large"
 		inbox "$PKI/device"; ln -sf /dev/zero "in/.$name.taken"; refused "in/.$name.taken: this is a link"
 		inbox "$PKI/device"; ln -f outside/$key "in/.$name.taken"; refused "in/.$name.taken: this file has another name"
 	done
@@ -455,6 +456,7 @@ test_replaced_meanwhile() {
 	delayed renameat 4 # the last of the store; then those in the inbox
 	mv $key in/$key; mv $cert in/$cert
 	wait "$pid" || fail "it failed: $(<err)"
+	! grep "\"$key\".*taken" trace || fail "the newer key was taken"
 	[ -z "$(tr -d '\0' <&5)" ] || fail "what was read is still there"
 	expect_there "$PKI/device"
 	moved "$PKI/device-rsa"
@@ -466,6 +468,7 @@ test_written_meanwhile() {
 	delayed renameat 4
 	cat "$PKI/device-rsa/$key" >in/$key; cat "$PKI/device-rsa/$cert" >in/$cert
 	! wait "$pid" || fail "nothing was said"
+	! grep "\"$key\".*taken" trace || fail "the newer key was taken"
 	expect_text err "in/$key: somebody has changed it since it was read; it waits for the next start"
 	expect_there "$PKI/device"
 	moved "$PKI/device-rsa"
