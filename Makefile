@@ -110,9 +110,9 @@ $(B)/mtls-agent: $(call exe,$(CORE) $(HOST) $(LINKED) $(AGENT))
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(SAN),,-Wl,-z,relro -Wl,-z,now) -o $@ $^ -lseccomp -lcrypto
 
 # --- the manual --------------------------------------------------------------
-# What the pages say of settings and reason words comes from core/: see packaging/man/expand.c. It runs on this machine.
+# What the pages say of settings and reason words comes from core/, of agents from host/: see packaging/man/expand.c. It runs on this machine.
 HOSTCC ?= $(CC)
-$(B)/expand: packaging/man/expand.c $(CORE) $(wildcard core/*.h) core/reason.def Makefile
+$(B)/expand: packaging/man/expand.c $(CORE) host/agent.c $(wildcard core/*.h host/*.h) core/reason.def Makefile
 	$(call say,CC,$< (for the manual))
 	@mkdir -p $(@D)
 	$(Q)$(HOSTCC) -I. -D_GNU_SOURCE -DMTLS_VERSION='"$(VERSION)"' -std=c11 $(WARN) -O1 -o $@ $(filter %.c,$^)
