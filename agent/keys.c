@@ -78,7 +78,7 @@ static enum mtls_reason open_token(const struct mtls_reading *r, struct agent_ke
 	enum mtls_reason reason;
 
 	if (agent_sandbox_is_narrow())
-		return mtls_fail(error, MTLS_KEY_NEEDS_AGENT, MTLS_KEY, mtls_bytes_of("restart mtls-agent for it"));
+		return mtls_fail(error, MTLS_KEY_NEEDS_AGENT, MTLS_KEY, mtls_bytes_of(NULL));
 	reason = mtls_token_pair(&r->files, &key->identity, &key->token, error);
 	key->in_token = reason == MTLS_USABLE;
 	return reason;
@@ -176,6 +176,11 @@ static void take_broken(struct agent_keys *keys, const struct mtls_reading *r)
 		keys->broken_ms = agent_now_ms();
 	keys->broken_said = false;
 	mtls_reading_explain(r, &r->error, keys->sentence, sizeof(keys->sentence));
+	if (r->error.reason == MTLS_KEY_NEEDS_AGENT)
+		snprintf(
+			keys->sentence, sizeof(keys->sentence),
+			"%s: the key is in a token now, which the walls around a key in a file keep out; restart mtls-agent",
+			mtls_reading_what(r, &r->error));
 }
 
 static void say_broken(struct agent_keys *keys, bool now)

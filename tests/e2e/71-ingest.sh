@@ -493,8 +493,8 @@ serves() {
 
 # Programs may read certificate and settings where the agent has them. What is refused does not keep it from serving.
 test_the_agent_serves_what_was_in_the_inbox() {
-	# shellcheck source=tests/e2e/agents.sh
-	. "$TOP/tests/e2e/agents.sh" # it has another $cert
+	# shellcheck source=tests/e2e/agent_clients.sh
+	. "$TOP/tests/e2e/agent_clients.sh" # it has another $cert
 	require_users
 	require curl
 	agents_setup
