@@ -204,6 +204,31 @@ signs_again() {
 	[ "$rc" = 0 ] && grep -q 'reason=presented' log
 }
 
+subject_now() {
+	server_use optional
+	attempt asked client_curl "$port"
+	[ "$rc" = 0 ] && [ "$(value_of subject "$(tail -n 1 "$seen")")" = "$1" ]
+}
+
+# Through the one connection that the TPM serves, with the key of before still in use.
+test_tpm_another_key() {
+	tpm_start
+	tpm_key ecc256 0x81000001 secret
+	tpm_key rsa2048 0x81000002 secret
+	cn=second in_token handle:0x81000002 secret
+	mv made second
+	cn=first in_token handle:0x81000001 secret
+	agent_here
+	server_use optional
+	subject=CN=first presented asked client_curl "$port"
+	for file in private_key.pem client_cert.pem; do cp second/$file key/new-$file; done
+	[ -z "$root" ] || chown daemon key/new-*
+	for file in private_key.pem client_cert.pem; do mv key/new-$file key/$file; done
+	install -m 644 second/client_cert.pem cert/new
+	mv cert/new cert/client_cert.pem
+	until_true 15 subject_now CN=second || fail "$(<agent.err)"
+}
+
 # Programs live without it meanwhile, and nobody has to tell the agent.
 test_tpm_gone_and_back() {
 	tpm_start
@@ -250,4 +275,75 @@ test_keys_made_in_a_token() {
 	echo 'pkcs11:token=T;object=ed' >uri
 	attempt "$probes/token" uri pin
 	expect_text out 'key-unsupported: private_key.pem: engine pkcs11 wants all keys of the token to be RSA or EC'
+}
+
+# pkcs11-provider and OpenSSL of Debian 13, with our programs as they are. The root is never written to: what it needs
+# is mounted, for this test alone.
+test_debian_13() {
+	local status=0 kind
+	require_soft
+	suite=$(debian root trixie 2>why.log) || status=$?
+	[ $status != 77 ] || skip "$(tail -n 1 why.log)"
+	[ $status = 0 ] || fail "$(tail -n 1 why.log)"
+	tokens=$(debian pkcs11 trixie 2>why.log) || status=$?
+	[ $status != 77 ] || skip "$(tail -n 1 why.log)"
+	[ $status = 0 ] || fail "$(tail -n 1 why.log)"
+	unshare -m true 2>/dev/null || skip "nothing can be mounted here"
+	mkdir hsm product
+	cp -r "$tokens" tokens
+	cp "$LIB" "$RUN" "$CRED" "$AGENT" "$probes/token" "$counting" product/
+	cp "$PKI/ca.pem" "$PKI/intermediate.pem" "$PKI/intermediate.key" .
+	for kind in '' -rsa -ed25519; do cp "$PKI/device$kind/private_key.pem" "device$kind.key"; done
+	cat >enter <<-'SH'
+		mount -t proc proc "$1/proc" 2>/dev/null
+		mount -t tmpfs tmpfs "$1/tmp" && mkdir -p "$1$2" && mount --bind "$2" "$1$2" || exit 99
+		exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 OPENSSL_MODULES="$2/tokens/lib" \
+			SOFTHSM2_CONF="$2/hsm.conf" PKCS11_REAL="$2/tokens/lib/libsofthsm2.so" PKCS11_LOG="$2/logins" \
+			chroot "$1" bash -euc "cd $2; . ./inside"
+	SH
+	cat >inside <<-'SH'
+		printf 'directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n' "$PWD/hsm" >hsm.conf
+		softhsm() { tokens/bin/softhsm2-util --module "$PKCS11_REAL" "$@" >>softhsm.log; }
+		softhsm --init-token --free --label T --pin 1234 --so-pin 5678
+		for k in device:01 device-rsa:02 device-ed25519:03; do
+			softhsm --import "${k%:*}.key" --token T --pin 1234 --id "${k#*:}" --label "${k%:*}"
+		done
+		echo 1234 >right; echo 9999 >wrong
+		uri() { echo "pkcs11:token=T;object=$1?module-path=$PWD/product/counting.so"; }
+		for name in device device-rsa device-ed25519 none; do uri $name >uri; product/token uri right </dev/null; done
+		uri device >uri
+		product/token uri </dev/null
+		: >logins; product/token uri wrong </dev/null; cat logins
+		printf 'x\nx\nagain\nx\n' | product/token uri right
+		mkdir -m 700 made; (umask 077; cp right made/private_key_pass.txt)
+		product/mtls-cred new -d made --cn trixie --key-uri "$(uri device-rsa)" >csr 2>/dev/null
+		openssl x509 -req -in csr -CA intermediate.pem -CAkey intermediate.key -days 9 -out signed.pem 2>/dev/null
+		product/mtls-cred import -d made signed.pem intermediate.pem | head -n 1
+		product/mtls-agent -d made --socket "$PWD/s" 2>agent.err &
+		agent=$!
+		while [ ! -S s ] && kill -0 $agent; do sleep 0.02; done
+		MTLS_AGENT=$PWD/s product/mtls-run -d made curl -sS --cacert ca.pem "https://localhost:$(<port)/" >/dev/null && echo served
+		kill $agent
+	SH
+	server_use required
+	echo "$port" >port
+	attempt unshare -m sh enter "$suite" "$T"
+	expect_rc 0
+	diff - out <<-'WORDS' || fail "$(<out)"
+		usable: ecdsa-sha256
+		usable: rsa-pss-sha256 rsa-pss-sha512 rsa-pkcs1-sha256
+		usable: ed25519
+		key-missing: private_key.pem: token T: no private key none
+		passphrase-missing: private_key_pass.txt: token T: it wants a PIN
+		passphrase-wrong: private_key_pass.txt: token T: wrong PIN
+		login 0xa0
+		usable: ecdsa-sha256
+		usable: ecdsa-sha256
+		usable: ecdsa-sha256
+		usable: ecdsa-sha256
+		usable: ecdsa-sha256
+		subject      CN=trixie
+		served
+	WORDS
+	expect_seen subject=CN=trixie result=ok
 }
