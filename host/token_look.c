@@ -216,6 +216,8 @@ enum mtls_reason mtls_token_look(const struct token_uri *uri, const char *module
 	if (!l.f)
 		return MTLS_KEY_UNSUPPORTED;
 	begun = l.f->C_Initialize(&arguments);
+	if (begun == CKR_CANT_LOCK)
+		begun = l.f->C_Initialize(NULL);
 	if (begun != CKR_OK && begun != CKR_CRYPTOKI_ALREADY_INITIALIZED)
 		return mtls_token_fail(error, MTLS_KEY_UNSUPPORTED, MTLS_KEY,
 				       "PKCS#11 module %.50s does not start: error 0x%lx", module, begun);

@@ -7,8 +7,8 @@
 
 # shellcheck source=tests/e2e/clients_gnutls.sh
 . tests/e2e/clients_gnutls.sh
-# shellcheck source=tests/e2e/agents.sh
-. tests/e2e/agents.sh
+# shellcheck source=tests/e2e/agent_clients.sh
+. tests/e2e/agent_clients.sh
 # shellcheck source=tests/e2e/tokens.sh
 . tests/e2e/tokens.sh
 
@@ -196,6 +196,34 @@ test_tpm_nothing_is_left() {
 	command -v valgrind >/dev/null || return 0
 	valgrind -q --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=9 "$probes/token" uri </dev/null >out 2>err ||
 		fail "$(head -n 20 err)"
+}
+
+line_is() {
+	[ "$(sed -n "$1p" out)" = "$2" ]
+}
+
+# /dev/tpm0 serves one connection at a time: two keys share it. When that dies a new one is made, though the old key is
+# still held. (swtpm's own TCTI connects for each command.)
+test_tpm_one_connection() {
+	local fd
+	command -v socat >/dev/null || skip 'socat is not installed'
+	tpm_start
+	tpm_key ecc256 0x81000001 secret
+	echo handle:0x81000001 >uri
+	echo secret >pin
+	mkfifo lines
+	exec {fd}<>lines
+	TPM2OPENSSL_TCTI="cmd:socat - TCP:127.0.0.1:$tpm_port 2>/dev/null" "$probes/token" uri pin <lines >out 2>err &
+	until_true 10 line_is 1 'usable: ecdsa-sha256' || fail "$(<out) $(<err)"
+	echo x >&"$fd"
+	until_true 10 line_is 2 'usable: ecdsa-sha256' || fail "$(<out) $(<err)"
+	tpm_stop
+	echo x >&"$fd"
+	until_true 10 grep -q 'key-missing: private_key.pem: no TPM: cmd:socat' out || fail "$(<out) $(<err)"
+	tpm_run
+	until_true 10 socat -u /dev/null "TCP:127.0.0.1:$((tpm_port + 1))"
+	echo x >&"$fd"
+	until_true 10 line_is 4 'usable: ecdsa-sha256' || fail "$(<out) $(<err)"
 }
 
 signs_again() {

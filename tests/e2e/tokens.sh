@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Keys in tokens, for the tests of them (agents.sh comes first).
+# Keys in tokens, for the tests of them (agent_clients.sh comes first).
 #
 #   soft_setup            once: what SoftHSM and $counting need
 #   soft_token LABEL PIN  a token of SoftHSM's in $T/hsm; soft_key LABEL PIN KEY-FILE ID NAME puts a key into it
