@@ -205,11 +205,13 @@ test_odd_files() {
 		inbox "$PKI/device"; rm -f "in/$name"; mkdir "in/$name"; refused "in/$name: this is not a regular file"
 		inbox "$PKI/device"; ln -f outside/$key "in/$name"; refused "in/$name: this file has another name"
 		inbox "$PKI/device"; truncate -s 1048577 "in/$name"; refused "in/$name: this is too large"
-		inbox "$PKI/device"; truncate -s 100G "in/$name"; refused "in/$name: this is too large"
 		inbox "$PKI/device"; ln -sf /dev/zero "in/.$name.taken"; refused "in/.$name.taken: this is a link"
 		inbox "$PKI/device"; ln -f outside/$key "in/.$name.taken"; refused "in/.$name.taken: this file has another name"
 	done
 	unchanged outside "$outside"
+	inbox "$PKI/device"; truncate -s 100G in/$key; ingest # is not read first
+	expect_rc 1
+	one_line err "in/$key: this is too large; nothing was moved"
 	inbox "$PKI/device"; mkfifo in/$pass; ln -sf nowhere in/$conf
 	refused "in/$pass: this is not a regular file" "in/$conf: this is a link"
 	inbox "$PKI/device"; chmod 606 in/$key; refused "in/$key: somebody else could replace it"
