@@ -110,9 +110,9 @@ $(B)/mtls-agent: $(call exe,$(CORE) $(HOST) $(LINKED) $(AGENT))
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(SAN),,-Wl,-z,relro -Wl,-z,now) -o $@ $^ -lseccomp -lcrypto
 
 # --- the manual --------------------------------------------------------------
-# What the pages say of settings and reason words comes from core/: see packaging/man/expand.c. It runs on this machine.
+# What the pages say of settings and reason words comes from core/, of agents from host/: see packaging/man/expand.c. It runs on this machine.
 HOSTCC ?= $(CC)
-$(B)/expand: packaging/man/expand.c $(CORE) $(wildcard core/*.h) core/reason.def Makefile
+$(B)/expand: packaging/man/expand.c $(CORE) host/agent.c $(wildcard core/*.h host/*.h) core/reason.def Makefile
 	$(call say,CC,$< (for the manual))
 	@mkdir -p $(@D)
 	$(Q)$(HOSTCC) -I. -D_GNU_SOURCE -DMTLS_VERSION='"$(VERSION)"' -std=c11 $(WARN) -O1 -o $@ $(filter %.c,$^)
@@ -198,10 +198,11 @@ $(B)/unit/%.o: %.c Makefile
 UNIT_SHIM := shim/peers.c shim/names.c shim/generation.c shim/outcome.c shim/log.c shim/saved.c
 UNIT_SHIM += shim/gnutls_identity.c shim/gnutls_key.c shim/gnutls_decrypt.c shim/gnutls_block.c
 UNIT_RUN  := $(addprefix launcher/run/,child.c closure.c elf.c fingerprint.c handoff.c known.c listing.c program.c say.c)
-$(B)/tests/unit: $(call unit,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c $(UNIT_SHIM) $(UNIT_RUN) $(UNIT))
+UNIT_AGENT := agent/filter.c agent/places.c agent/say.c
+$(B)/tests/unit: $(call unit,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c $(UNIT_SHIM) $(UNIT_RUN) $(UNIT_AGENT) $(UNIT))
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(UNIT_FLAGS) -o $@ $^ -Wl,-Bstatic -lcheck -lsubunit -Wl,-Bdynamic -lrt -lm -lcrypto -lgnutls -ldl -pthread
+	$(Q)$(CC) $(UNIT_FLAGS) -o $@ $^ -Wl,-Bstatic -lcheck -lsubunit -Wl,-Bdynamic -lrt -lm -lcrypto -lgnutls -lseccomp -ldl -pthread
 
 # Every target replays its corpus in make check; with clang, `make fuzz` searches on.
 $(B)/tests/replay-%: $(B)/unit/tests/fuzz/fuzz_%.o $(B)/unit/tests/fuzz/replay.o $(call unit,$(CORE) launcher/run/elf.c)

@@ -122,14 +122,16 @@ int cred_begin_plain(struct cred *cred, int argc, char **argv)
 	return status == CRED_GO_ON ? cred_begin(cred, argc, argv) : status;
 }
 
-/* As the shim does before it offers the certificate: OpenSSL programs send the whole content, GnuTLS ones a digest. */
+/* As the shim does before it offers the certificate: OpenSSL programs send the whole content, GnuTLS ones a digest
+ * where the signature is made of one. */
 static void ask_agent(const char *agent, struct cred_credential *credential)
 {
-	const unsigned char *key = credential->identity->key_id;
+	const struct mtls_identity *id = credential->identity;
+	bool whole = id->type == MTLS_KEY_ED25519 || id->type == MTLS_KEY_ED448;
 
-	credential->agent = mtls_agent_probe(agent, key, MTLS_OP_CONTENT);
-	credential->agent_digests = credential->agent == MTLS_AGENT_READY &&
-				    mtls_agent_probe(agent, key, MTLS_OP_DIGEST) == MTLS_AGENT_READY;
+	credential->agent = mtls_agent_probe(agent, id->key_id, MTLS_OP_CONTENT);
+	credential->agent_gnutls = credential->agent == MTLS_AGENT_READY &&
+				   (whole || mtls_agent_probe(agent, id->key_id, MTLS_OP_DIGEST) == MTLS_AGENT_READY);
 }
 
 char *cred_agent_ready(const char *agent, const struct cred_credential *credential)
@@ -137,8 +139,8 @@ char *cred_agent_ready(const char *agent, const struct cred_credential *credenti
 	char *text;
 
 	if (asprintf(&text, "%s: ready%s", agent,
-		     credential->agent_digests ? ""
-					       : ", but not for GnuTLS programs, as it signs whole messages only") < 0)
+		     credential->agent_gnutls ? "" : ", but not for GnuTLS programs, as it signs whole messages only") <
+	    0)
 		return NULL;
 	return text;
 }

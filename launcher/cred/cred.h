@@ -35,9 +35,9 @@ struct cred_credential {
 	struct mtls_identity *identity;
 	enum mtls_reason reason;
 	struct mtls_error error;
-	/* With MTLS_USABLE and an agent: would it sign for us, and where it would, from a digest too? */
+	/* With MTLS_USABLE and an agent: would it sign for us, and where it would, for GnuTLS programs too? */
 	enum mtls_agent_state agent;
-	bool agent_digests;
+	bool agent_gnutls;
 };
 
 int cred_new(struct cred *, int argc, char **argv);

@@ -6,6 +6,7 @@
  *   @SETTING KEY    the item of that setting: variable, key, its words, the default
  *   @SETTINGS       nothing; an error where a setting has no item
  *   @REASONS CLASS  items of all reason words of a class: absent, removed, broken or decision
+ *   @AGENT          an item for each thing that a program is told of an agent which does not sign
  *   @VERSION@       in any other line: the version
  */
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #include "core/settings.h"
+#include "host/agent.h"
 
 static unsigned line_number, described;
 
@@ -138,6 +140,27 @@ static void put_reasons(const char *class)
 		fail("there are no reasons of the class", class);
 }
 
+/* What it is, and behind the first semicolon the remedy. */
+static void put_agent(void)
+{
+	for (int i = 0; i <= MTLS_AGENT_LACK; i++) {
+		const char *sentence = mtls_agent_sentence((enum mtls_agent_state)i), *rest = strchr(sentence, ';');
+		char what[256];
+
+		if (i == MTLS_AGENT_READY)
+			continue;
+		snprintf(what, sizeof(what), "%.*s", rest ? (int)(rest - sentence) : 255, sentence);
+		fputs(".It ", stdout);
+		put_text(what);
+		putchar('\n');
+		if (rest) {
+			puts(".Em Remedy :");
+			put_text(rest + 2);
+			puts(".");
+		}
+	}
+}
+
 static void put_line(const char *line)
 {
 	static const char version[] = "@VERSION@";
@@ -151,6 +174,8 @@ static void put_line(const char *line)
 		check_settings();
 	else if (strncmp(line, "@REASONS ", 9) == 0)
 		put_reasons(line + 9);
+	else if (strcmp(line, "@AGENT") == 0)
+		put_agent();
 	else if (line[0] == '@')
 		fail("not understood:", line);
 	else

@@ -32,6 +32,42 @@ test_legacy_c_openssl_1_1_1() {
 	legacy_c 1.1
 }
 
+# --- an agent --------------------------------------------------------------------------------
+
+# The README's users are other people to us: they must be able to reach our folder, and our programs are where they are not.
+test_agent() {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	chmod go+x "$WORK" "$W" "$T"
+	example agent
+	mkdir "$T/bin"
+	install -m 755 "$RUN" "$CRED" "$LIB" "$BUILD/mtls-agent" "$T/bin/"
+	PATH=$T/bin:$PATH
+	setpriv --reuid nobody mtls-run --version >said || skip "another user cannot look into $T"
+	works prepare
+	serve listening
+	serve agent_there agent
+	next_block text
+	shown "$taken" "$T/agent.said"
+	fails hidden
+	fails refused
+	said 'peer did not return a certificate'
+	! server_said device-7 || fail "the server saw us"
+	works served
+	said device-7
+	next_block text.agent
+	shown "$taken" "$T/agent.said"
+	: >"$T/server.said"
+	fails stranger
+	said 'peer did not return a certificate'
+	! server_said device-7 || fail "the stranger was let in"
+	works check
+	the_end
+}
+
+agent_there() {
+	grep -q 'signs for' "$T/agent.said"
+}
+
 # --- a systemd unit -----------------------------------------------------------------------
 
 # unit_start FILE...: what systemd does to start a unit with its drop-ins. In the credentials' folder only the service's user

@@ -219,6 +219,24 @@ test_settings_table_is_the_words() {
 	diff expected rows >differences || fail "$(<differences)"
 }
 
+# What a program is told of an agent has a row: its beginning, up to the remedy or the detail.
+test_each_sentence_of_an_agent() {
+	"${CC:-cc}" -I"$TOP" -D_GNU_SOURCE -o sentences -x c - "$TOP"/core/*.c "$TOP/host/agent.c" <<-'C'
+		#include "host/agent.h"
+		#include <stdio.h>
+		int main(void)
+		{
+			for (int i = MTLS_AGENT_READY + 1; i <= MTLS_AGENT_LACK; i++)
+				puts(mtls_agent_sentence((enum mtls_agent_state)i));
+			return 0;
+		}
+	C
+	./sentences | sed 's/[;:].*//' | sort -u >expected
+	paragraph agent-unavailable | sed -n 's/^| \(.*\) |.*/\1/p' | sed 's/ | .*//' | grep -vx 'it says\|---' | sort >rows
+	[ "$(wc -l <expected)" -ge 12 ]
+	diff expected rows >differences || fail "$(<differences)"
+}
+
 # By a test that runs a program or a command and compares the word, or the sentence that a person sees, with what came.
 test_each_word_is_provoked() {
 	local word state sentence remedy asserted='(reason=|says |keeps |broken |withheld |not_sent |"usable: |\|)'

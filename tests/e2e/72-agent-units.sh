@@ -111,17 +111,20 @@ expand() {
 	done
 }
 
-# Starting, reading again, a changed key, probes and signatures: all of it is done with calls that the service may make.
+# An ingest, starting, reading again, a changed key, probes and signatures: all of it is done with calls that the service may make.
 test_what_it_does_is_allowed() {
 	local command line
 	given
 	command -v strace >/dev/null || skip "strace is not installed"
-	cp -r "$PKI/device" folder
+	mkdir folder
+	cp -r "$PKI/device" inbox
 	line=$(of mtls-agent.service ExecStart)
 	read -ra command <<<"${line/\/var\/lib\/mtls/$T/folder}"
-	command[-1]=--verbose # for $OPTIONS
+	command[-1]=--ingest # for $OPTIONS
+	command+=("$T/inbox" --verbose)
 	activated strace -D -f -o trace "${command[@]}" 2>log &
 	until_true 10 grep -q 'signs for' log || fail "no start: $(cat log)"
+	expect_text log 'moved to'
 	"$BUILD/tests/ask" s "$PKI/device/client_cert.pem"
 	"$BUILD/tests/ask" s "$PKI/device/client_cert.pem" --op probe
 	kill -HUP $!

@@ -64,6 +64,9 @@ test_check_asks() {
 	[ "$(<asked)" = "0 1 $id 36"$'\n'"0 2 $id 36" ] || fail "$(<asked)"
 	agent 0 4
 	checked 0 "agent: $T/a: ready, but not for GnuTLS programs, as it signs whole messages only"
+	MTLS_AGENT=$T/a "$CRED" check -d "$PKI/device-ed25519" >out # of which there are no digests
+	expect_text out "agent: $T/a: ready"
+	! grep GnuTLS out || fail "$(<out)"
 }
 
 test_check_says_why_not() {

@@ -45,6 +45,7 @@ START_TEST(sonames)
 	ck_assert_ptr_nonnull(tls);
 	ck_assert_str_eq(tls->name, SONAMES[_i].name);
 	ck_assert_int_eq(tls->covered, SONAMES[_i].covered);
+	ck_assert_int_eq(known_needs_file(SONAMES[_i].soname), strcmp(SONAMES[_i].soname, "libssl.so.1.1") == 0);
 }
 END_TEST
 
