@@ -198,10 +198,11 @@ $(B)/unit/%.o: %.c Makefile
 UNIT_SHIM := shim/peers.c shim/names.c shim/generation.c shim/outcome.c shim/log.c shim/saved.c
 UNIT_SHIM += shim/gnutls_identity.c shim/gnutls_key.c shim/gnutls_decrypt.c shim/gnutls_block.c
 UNIT_RUN  := $(addprefix launcher/run/,child.c closure.c elf.c fingerprint.c handoff.c known.c listing.c program.c say.c)
-$(B)/tests/unit: $(call unit,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c $(UNIT_SHIM) $(UNIT_RUN) $(UNIT))
+UNIT_AGENT := agent/filter.c agent/places.c agent/say.c
+$(B)/tests/unit: $(call unit,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c $(UNIT_SHIM) $(UNIT_RUN) $(UNIT_AGENT) $(UNIT))
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(UNIT_FLAGS) -o $@ $^ -Wl,-Bstatic -lcheck -lsubunit -Wl,-Bdynamic -lrt -lm -lcrypto -lgnutls -ldl -pthread
+	$(Q)$(CC) $(UNIT_FLAGS) -o $@ $^ -Wl,-Bstatic -lcheck -lsubunit -Wl,-Bdynamic -lrt -lm -lcrypto -lgnutls -lseccomp -ldl -pthread
 
 # Every target replays its corpus in make check; with clang, `make fuzz` searches on.
 $(B)/tests/replay-%: $(B)/unit/tests/fuzz/fuzz_%.o $(B)/unit/tests/fuzz/replay.o $(call unit,$(CORE) launcher/run/elf.c)

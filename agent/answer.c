@@ -44,26 +44,28 @@ static struct who who_is(const struct agent_user *user, pid_t pid)
 }
 
 /* A probe of a key that failed tries it, at most once a second: that is how it comes back. */
-static bool still_failed(struct agent_key *key)
+static bool still_failed(struct agent *agent, struct agent_key *key)
 {
 	long long now = agent_now_ms();
 
 	if (!key->failed || now < key->retry_ms)
 		return key->failed;
-	key->failed = !agent_sign_works(&key->token, key->identity->type);
+	/* A module that finds its token again by itself may try a PIN of its own memory: it begins anew. */
+	key->failed = !(key->in_token ? agent_keys_revive(&agent->keys, key)
+				      : agent_sign_works(&key->token, key->identity->type));
 	key->retry_ms = agent_now_ms() + FAILED_MS;
 	if (!key->failed)
 		agent_say("the key signs again");
 	return key->failed;
 }
 
-static enum mtls_signing_status probe(const struct agent *agent, struct agent_key *key, const struct mtls_question *q)
+static enum mtls_signing_status probe(struct agent *agent, struct agent_key *key, const struct mtls_question *q)
 {
 	if (!key)
 		return MTLS_OTHER_KEY;
 	if (q->follows == MTLS_OP_DIGEST && agent->options.no_digest)
 		return MTLS_NO_DIGESTS;
-	return still_failed(key) ? MTLS_KEY_FAILED : MTLS_SIGNED;
+	return still_failed(agent, key) ? MTLS_KEY_FAILED : MTLS_SIGNED;
 }
 
 static enum mtls_signing_status sign(const struct agent *agent, struct agent_key *key, const struct mtls_question *q,
@@ -98,7 +100,7 @@ static void say(const struct agent *agent, const struct who *who, const struct m
 					q->scheme, op, q->content.n);
 	} else if (status == MTLS_KEY_FAILED) {
 		agent_say_often(AGENT_SAYS_FAILED,
-				"the key does not sign (scheme %04x); send SIGHUP when the token is back", q->scheme);
+				"the key does not sign (scheme %04x); it is tried again when somebody asks", q->scheme);
 	} else if (status == MTLS_NOT_TLS) {
 		agent_say_often(AGENT_SAYS_REFUSED,
 				"%s asked for a signature that TLS does not make: scheme %04x, %s of "

@@ -265,7 +265,7 @@ static bool take(const struct inbox *inbox, int part, const struct inbox_file *f
 	name_taken(part, taken);
 	if (fstat(file->fd, &now) != 0)
 		return complain(inbox, name, strerror(errno), LATER);
-	if (now.st_nlink && is_changed(&file->st, &now))
+	if (now.st_nlink && is_rewritten(&file->st, &now))
 		return complain(inbox, name, CHANGED, WAITS);
 	if (fstatat(inbox->dir, name, &named, AT_SYMLINK_NOFOLLOW) != 0 || !is_same(&named, &file->st))
 		return true;

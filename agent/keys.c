@@ -73,6 +73,21 @@ void agent_keys_end(struct agent_keys *keys)
 
 /* --- opening --------------------------------------------------------------------- */
 
+static enum mtls_reason open_in_token(const struct mtls_reading *r, struct agent_key *key, struct mtls_error *error)
+{
+	struct mtls_bytes pin = {NULL, 0};
+	enum mtls_reason reason;
+	size_t at = 0;
+
+	if (r->files.file[MTLS_PASS].how == MTLS_FILE_OK)
+		pin = mtls_bytes_line(r->files.file[MTLS_PASS].data, &at);
+	reason = mtls_token_open(r->files.file[MTLS_KEY].data, pin, &key->token, error);
+	key->in_token = reason == MTLS_USABLE;
+	if (reason == MTLS_USABLE && !X509_check_private_key(key->identity->leaf, key->token.key))
+		reason = mtls_fail(error, MTLS_PAIR_MISMATCH, MTLS_KEY, mtls_bytes_of(NULL));
+	return reason;
+}
+
 static enum mtls_reason open_token(const struct mtls_reading *r, struct agent_key *key, struct mtls_error *error)
 {
 	static struct mtls_blocks blocks; /* large, and nobody else's */
@@ -85,17 +100,8 @@ static enum mtls_reason open_token(const struct mtls_reading *r, struct agent_ke
 	reason = mtls_credential_scan(&files, &blocks, error);
 	if (reason == MTLS_USABLE)
 		reason = mtls_identity_load(&mtls_crypto_linked, &blocks, &key->identity, error);
-	if (reason == MTLS_USABLE) {
-		struct mtls_blocks pass = {.n_certs = 0};
-		size_t at = 0;
-
-		if (r->files.file[MTLS_PASS].how == MTLS_FILE_OK)
-			pass.pass = mtls_bytes_line(r->files.file[MTLS_PASS].data, &at);
-		reason = mtls_token_open(r->files.file[MTLS_KEY].data, pass.pass, &key->token, error);
-		key->in_token = reason == MTLS_USABLE;
-	}
-	if (reason == MTLS_USABLE && !X509_check_private_key(key->identity->leaf, key->token.key))
-		reason = mtls_fail(error, MTLS_PAIR_MISMATCH, MTLS_KEY, mtls_bytes_of(NULL));
+	if (reason == MTLS_USABLE)
+		reason = open_in_token(r, key, error);
 	return reason;
 }
 
@@ -229,6 +235,9 @@ static void act(struct agent_keys *keys, struct mtls_reading *r)
 	case MTLS_STATE_USABLE:
 		break;
 	}
+	/* A key whose token went away is no use, and in the way of the one that is to come. */
+	if (keys->now.failed && keys->now.in_token)
+		mtls_token_close(&keys->now.token);
 	r->error.reason = open_key(r, &key);
 	if (r->error.reason == MTLS_USABLE)
 		take_key(keys, &key);
@@ -247,6 +256,28 @@ static void take(struct agent_keys *keys, struct mtls_reading *r, bool anew)
 	act(keys, r);
 	memcpy(keys->content, content, 32);
 	keys->known = true;
+}
+
+bool agent_keys_revive(struct agent_keys *keys, struct agent_key *key)
+{
+	enum mtls_reason reason = MTLS_KEY_MISSING;
+	unsigned char content[32];
+	struct mtls_reading r;
+
+	if (!key->in_token || key != &keys->now || key->refused || !mtls_reading_make(keys->env, &r))
+		return false;
+	digest_of(&r, content);
+	if (r.reason == MTLS_KEY_NEEDS_AGENT && memcmp(content, keys->content, 32) == 0) {
+		mtls_token_close(&key->token);
+		reason = open_in_token(&r, key, &r.error);
+		key->in_token = true;
+		key->refused = reason == MTLS_PASSPHRASE_WRONG;
+		if (reason == MTLS_PAIR_MISMATCH)
+			mtls_token_close(&key->token);
+		ERR_clear_error();
+	}
+	mtls_reading_free(&r);
+	return reason == MTLS_USABLE;
 }
 
 void agent_keys_look(struct agent_keys *keys, bool anew)

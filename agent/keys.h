@@ -18,6 +18,7 @@ struct agent_key {
 	bool in_token;
 	bool failed; /* the last signature; then it is tried again from retry_ms on */
 	long long retry_ms;
+	bool refused; /* its token no longer takes the PIN: not tried again before the files change, or SIGHUP */
 };
 
 enum agent_keys_state {
@@ -49,6 +50,8 @@ void agent_keys_end(struct agent_keys *);
 /* Reads the files if they changed since; anew: in any case, and a PIN that was wrong is tried again (SIGHUP). Says what
  * changed. */
 void agent_keys_look(struct agent_keys *, bool anew);
+/* Opens a key whose token was away once more. true: it signs. */
+bool agent_keys_revive(struct agent_keys *, struct agent_key *);
 /* Once a second at least: looks, lets the key of before go. */
 void agent_keys_tick(struct agent_keys *);
 /* The key with that id (core/signing.h), after a look where there is none or the last look was a second ago. NULL:

@@ -55,7 +55,7 @@ bool agent_sign(const struct mtls_token *t, const struct mtls_question *q, unsig
 	bool ok = false;
 
 	*n = MTLS_SIGNATURE_MAX;
-	if (scheme && EVP_PKEY_get_size(t->key) <= MTLS_SIGNATURE_MAX)
+	if (scheme && t->key && EVP_PKEY_get_size(t->key) <= MTLS_SIGNATURE_MAX)
 		ok = q->op == MTLS_OP_CONTENT ? sign_content(t, scheme, q->content, signature, n)
 					      : sign_digest(t, scheme, q->content, signature, n);
 	if (!ok)

@@ -55,6 +55,16 @@ int agent_socket_handed(void)
 
 /* --- one of our own ---------------------------------------------------------------- */
 
+static bool make_folder(const char *path, mode_t mode)
+{
+	mode_t before = umask(0);
+	int error = mkdir(path, mode) == 0 ? 0 : errno;
+
+	umask(before);
+	errno = error;
+	return error == 0 || error == EEXIST;
+}
+
 /* "/run/mtls/agent.sock" for root, else below XDG_RUNTIME_DIR, and the folder for it. NULL: said. */
 static char *default_path(void)
 {
@@ -71,7 +81,7 @@ static char *default_path(void)
 	}
 	slash = strrchr(path, '/');
 	*slash = '\0';
-	if (mkdir(path, geteuid() == 0 ? 0755 : 0700) != 0 && errno != EEXIST) {
+	if (!make_folder(path, geteuid() == 0 ? 0755 : 0700)) {
 		agent_say("%s: cannot make the socket's folder: %s", path, strerror(errno));
 		free(path);
 		return NULL;

@@ -45,25 +45,42 @@ static ENGINE *load(const char *path)
 	return NULL;
 }
 
-/* Once a process: it cannot be loaded again. Then it is idle, or at work with one module. */
+/*
+ * Once a process, and with one module: it cannot be loaded again. It ends its part of the module when the last key that
+ * it gave out or remembers lets go of it, which nobody can see from here: so the module stays the first one.
+ * (RE_ENUMERATE, its way to look at the slots again, crashes in 0.4.12.)
+ */
 static ENGINE *engine;
-static bool busy;
+static char *engine_module;
 
-const char *mtls_token_engine_start(struct token_room *room, const char *module)
+static const char *begin(const char *module)
 {
 	char path[4096];
 
-	if (busy)
-		return "one PKCS#11 module at a time: close the other key first";
-	if (!engine)
-		engine = engine_path(path, sizeof(path)) ? load(path) : NULL;
+	engine = engine_path(path, sizeof(path)) ? load(path) : NULL;
 	if (!engine)
 		return MISSING;
 	/* What it has to say it says on standard error, in many lines. */
 	(void)ENGINE_ctrl_cmd_string(engine, "QUIET", NULL, 1);
-	if (!ENGINE_ctrl_cmd_string(engine, "MODULE_PATH", module, 0) || !ENGINE_init(engine))
+	engine_module = strdup(module);
+	if (engine_module && ENGINE_ctrl_cmd_string(engine, "MODULE_PATH", module, 0))
+		return NULL;
+	free(engine_module);
+	engine_module = NULL;
+	ENGINE_free(engine);
+	return "engine pkcs11 does not start";
+}
+
+const char *mtls_token_engine_start(struct token_room *room, const char *module)
+{
+	const char *why = engine_module ? NULL : begin(module);
+
+	if (why)
+		return why;
+	if (strcmp(module, engine_module) != 0)
+		return "engine pkcs11 has begun with another module-path: restart for this one";
+	if (!ENGINE_init(engine))
 		return "engine pkcs11 does not start";
-	busy = true;
 	room->engine = engine;
 	return NULL;
 }
@@ -75,11 +92,9 @@ EVP_PKEY *mtls_token_engine_key(struct token_room *room, const char *uri)
 
 void mtls_token_engine_end(struct token_room *room)
 {
-	if (!room->engine)
-		return;
-	ENGINE_finish(room->engine); /* ends its part of the module */
+	if (room->engine)
+		ENGINE_finish(room->engine);
 	room->engine = NULL;
-	busy = false;
 }
 
 #else

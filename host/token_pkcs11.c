@@ -77,6 +77,13 @@ static enum mtls_reason open_key(struct token_room *room, const char *uri, EVP_P
 			       room->engine ? "engine pkcs11" : "pkcs11-provider", *key ? "sign with" : "use", why);
 }
 
+static enum mtls_reason open_with_pin(struct token_room *room, const char *uri, const struct token_pin *pin,
+				      EVP_PKEY **key, struct mtls_error *error)
+{
+	mtls_token_answer_set(pin);
+	return open_key(room, uri, key, error);
+}
+
 enum mtls_reason mtls_token_pkcs11(struct mtls_bytes text, struct mtls_bytes given, struct token_room **room,
 				   EVP_PKEY **key, struct mtls_error *error)
 {
@@ -91,9 +98,14 @@ enum mtls_reason mtls_token_pkcs11(struct mtls_bytes text, struct mtls_bytes giv
 		reason = enter(module, room, error);
 	if (reason == MTLS_USABLE)
 		reason = mtls_token_look(&uri, module, &pin, error);
-	if (reason == MTLS_USABLE) {
-		mtls_token_answer_set(&pin);
-		reason = open_key(*room, uri.plain, key, error);
+	if (reason == MTLS_USABLE)
+		reason = open_with_pin(*room, uri.plain, &pin, key, error);
+	/* The engine still has the sessions of a token that was pulled out. Once it has failed it lets go of them. */
+	if (reason == MTLS_KEY_UNSUPPORTED && *room && (*room)->engine && (*room)->users == 1 && !*key) {
+		mtls_token_room_leave(*room);
+		reason = enter(module, room, error);
+		if (reason == MTLS_USABLE)
+			reason = open_with_pin(*room, uri.plain, &pin, key, error);
 	}
 	if (reason != MTLS_USABLE) {
 		EVP_PKEY_free(*key);

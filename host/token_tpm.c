@@ -57,6 +57,7 @@ static enum mtls_reason enter(struct token_room **out, struct mtls_error *error)
 		return mtls_token_fail(error, MTLS_UNREADABLE, MTLS_KEY, "out of memory");
 	if (mtls_token_room_provider(room, "tpm2", PROPERTIES))
 		return MTLS_USABLE;
+	mtls_token_room_leave(room);
 	if (said("could not load the shared library", NULL))
 		return mtls_token_fail(error, MTLS_KEY_UNSUPPORTED, MTLS_KEY, "a key of a TPM needs tpm2-openssl");
 	return no_tpm(error);
@@ -123,40 +124,57 @@ static enum mtls_reason explain(struct token_room *room, const struct token_pin 
 			      : mtls_token_fail(error, MTLS_PASSPHRASE_MISSING, MTLS_PASS, "the TPM wants one");
 	if (!pin->n && mtls_token_answer_wanted())
 		return mtls_token_fail(error, MTLS_PASSPHRASE_MISSING, MTLS_PASS, "the TPM wants one");
-	if (strstr(why, "tcti:")) {
-		room->dead = true;
+	if (room->dead)
 		return no_tpm(error);
-	}
 	if (handle && strstr(why, "handle is not correct"))
 		return mtls_token_fail(error, MTLS_KEY_MISSING, MTLS_KEY, "the TPM has no %.*s", (int)text.n,
 				       (const char *)text.p);
 	return mtls_token_fail(error, MTLS_KEY_UNSUPPORTED, MTLS_KEY, "TPM: %.90s", why);
 }
 
+/* false: the queue of errors tells why. A TPM that went away and came back knows nothing of those that it served. */
+static bool open_key(struct token_room *room, struct mtls_bytes text, struct mtls_bytes block, bool pin, EVP_PKEY **key)
+{
+	char why[400];
+
+	*key = block.n ? load_block(room, block) : load_handle(room, text, pin);
+	if (*key && mtls_token_signs(room, *key))
+		return true;
+	EVP_PKEY_free(*key);
+	*key = NULL;
+	if (strstr(mtls_token_why(why, sizeof(why)), "tcti:"))
+		room->dead = true;
+	return false;
+}
+
 enum mtls_reason mtls_token_tpm(struct mtls_bytes text, struct mtls_bytes given, struct token_room **room,
 				EVP_PKEY **key, struct mtls_error *error)
 {
 	struct token_pin pin = {.n = 0};
-	struct mtls_bytes block = text;
+	struct mtls_bytes block = {NULL, 0};
 	enum mtls_reason reason;
+	bool again, ok;
 
 	if (!is_handle(text) && !find_block(text, &block))
 		return mtls_token_fail(error, MTLS_KEY_MALFORMED, MTLS_KEY,
 				       "neither pkcs11: nor handle:0x81... nor a TSS2 block");
 	reason = mtls_token_pin(NULL, given, &pin, error);
-	if (reason == MTLS_USABLE)
-		reason = enter(room, error);
-	if (reason == MTLS_USABLE) {
+	do {
+		again = ok = false;
+		if (reason == MTLS_USABLE)
+			reason = enter(room, error);
+		if (reason != MTLS_USABLE)
+			break;
 		mtls_token_answer_set(&pin);
-		*key = block.p == text.p && is_handle(text) ? load_handle(*room, text, pin.n)
-							    : load_block(*room, block);
-		if (!*key || !mtls_token_signs(*room, *key))
+		ok = open_key(*room, text, block, pin.n, key);
+		again = !ok && (*room)->dead && (*room)->users > 1; /* it is an older key's: make one that lives */
+		if (!ok && !again)
 			reason = explain(*room, &pin, text, error);
-	}
-	if (reason != MTLS_USABLE) {
-		EVP_PKEY_free(*key);
-		mtls_token_room_leave(*room);
-	}
+		if (!ok)
+			mtls_token_room_leave(*room);
+	} while (again);
+	if (!ok)
+		*room = NULL;
 	OPENSSL_cleanse(&pin, sizeof(pin));
 	return reason;
 }

@@ -188,6 +188,20 @@ static int read_files(struct import *i, int n, char **files)
 	return status;
 }
 
+static bool store(const struct import *i, const char *folder)
+{
+	struct cred_bytes pin = {0};
+	struct cred_files files = {.cert = cred_content(i->cert), .key = cred_content(i->key)};
+	bool ok;
+
+	if (i->pair.token && !i->in.secret.file)
+		cred_token_pin(i->cred, mtls_bytes_of(i->pair.token), &pin);
+	files.pass = (struct mtls_bytes){pin.p, pin.n};
+	ok = cred_store(i->cred, folder, &files, i->force, i->after->subject);
+	cred_bytes_free(&pin);
+	return ok;
+}
+
 static int carry_out(struct import *i, int n, char **files)
 {
 	const char *folder;
@@ -207,8 +221,7 @@ static int carry_out(struct import *i, int n, char **files)
 		status = judge(i);
 	if (status != CRED_GO_ON)
 		return status;
-	if (!cred_store(i->cred, folder, cred_content(i->cert), cred_content(i->key), i->force, i->after->subject) ||
-	    !drop_request_key(i))
+	if (!store(i, folder) || !drop_request_key(i))
 		return CRED_FAILED;
 	cred_pair_note_gap(i->cred, &i->pair);
 	if (i->pair.left_out)

@@ -18,7 +18,7 @@ static const struct verb {
 	{"new", cred_new,
 	 "make a key and a self-signed certificate\n"
 	 "            --cn NAME (this host's), --days N (365), --self-signed or --csr,\n"
-	 "            --type ec|rsa|ed25519, --force: replace a credential that is there\n"},
+	 "            --type ec|rsa|ed25519, --key-uri URI, --force: replace what is there\n"},
 	{"import", cred_import,
 	 "FILE...: take certificate and key from PFX, P12 or PEM\n"
 	 "            --pass-file F, --force\n"},

@@ -138,13 +138,18 @@ static int make_and_store(const struct cred *cred, struct options *o)
 	BIO *cert_pem = BIO_new(BIO_s_mem()), *key_pem = BIO_new(BIO_s_mem());
 	EVP_PKEY *key = take_key(o);
 	X509 *cert = key ? cred_make_certificate(&o->request, key) : NULL;
+	struct cred_bytes pin = {0};
 	int status = CRED_FAILED;
 
+	if (o->uri)
+		cred_token_pin(cred, (struct mtls_bytes){o->text.p, o->text.n}, &pin);
 	if (!cert || !cert_pem || !key_pem || !PEM_write_bio_X509(cert_pem, cert) || !write_key(o, key, key_pem))
 		fail_crypto(cred);
-	else if (cred_store(cred, cred->env.place[0].folder, cred_content(cert_pem), cred_content(key_pem), o->force,
-			    NULL))
+	else if (cred_store(cred, cred->env.place[0].folder,
+			    &(struct cred_files){cred_content(cert_pem), cred_content(key_pem), {pin.p, pin.n}},
+			    o->force, NULL))
 		status = CRED_GO_ON;
+	cred_bytes_free(&pin);
 	X509_free(cert);
 	EVP_PKEY_free(key);
 	BIO_free(key_pem);

@@ -19,9 +19,9 @@ static int clear(const struct cred *cred, const char *folder)
 
 static int empty(const struct cred *cred, const char *folder, const struct cred_credential *before)
 {
-	static const struct mtls_bytes nothing = {NULL, 0};
+	static const struct cred_files nothing;
 
-	if (!cred_store(cred, folder, nothing, nothing, true, NULL))
+	if (!cred_store(cred, folder, &nothing, true, NULL))
 		return CRED_FAILED;
 	cred_say(stdout, "removed: %s%s%s", folder, before->identity ? ": subject " : "",
 		 before->identity ? before->identity->subject : "");

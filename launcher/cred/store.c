@@ -40,10 +40,11 @@ static bool may_replace(const struct cred *cred, const char *folder, bool force,
 }
 
 /* false: one line has been said. */
-static bool store(const struct cred *cred, const char *folder, int dir, struct mtls_bytes cert, struct mtls_bytes key)
+static bool store(const struct cred *cred, const char *folder, int dir, const struct cred_files *f)
 {
-	const struct mtls_store_file file[MTLS_FILES] = {
-		[MTLS_CERT] = {true, cert, MODE}, [MTLS_KEY] = {true, key, MODE}};
+	const struct mtls_store_file file[MTLS_FILES] = {[MTLS_CERT] = {true, f->cert, MODE},
+							 [MTLS_KEY] = {true, f->key, MODE},
+							 [MTLS_PASS] = {f->pass.p, f->pass, MODE}};
 	const char *at;
 
 	switch (mtls_store_change(dir, file, &at)) {
@@ -63,7 +64,7 @@ static bool store(const struct cred *cred, const char *folder, int dir, struct m
 	return complain(cred, folder, at);
 }
 
-bool cred_store(const struct cred *cred, const char *folder, struct mtls_bytes cert, struct mtls_bytes key, bool force,
+bool cred_store(const struct cred *cred, const char *folder, const struct cred_files *f, bool force,
 		const char *subject)
 {
 	int dir = mtls_store_open(folder, FOLDER);
@@ -71,7 +72,7 @@ bool cred_store(const struct cred *cred, const char *folder, struct mtls_bytes c
 
 	if (dir < 0)
 		return complain(cred, folder, NULL);
-	ok = may_replace(cred, folder, force, subject) && store(cred, folder, dir, cert, key);
+	ok = may_replace(cred, folder, force, subject) && store(cred, folder, dir, f);
 	close(dir);
 	return ok;
 }

@@ -12,11 +12,14 @@
 
 /*
  * Makes the folder (0700, with its parents) where it is missing. Two empty files are what is left of a credential that
- * was removed. force, subject: as for cred_may_replace. false: one line has been said; the credential is the old one,
- * unless the line says that it is done.
+ * was removed. force, subject: as for cred_may_replace. pass: what private_key_pass.txt is to hold, NULL: nothing, and
+ * then there is none. false: one line has been said; the credential is the old one, unless the line says that it is
+ * done.
  */
-bool cred_store(const struct cred *, const char *folder, struct mtls_bytes cert, struct mtls_bytes key, bool force,
-		const char *subject);
+struct cred_files {
+	struct mtls_bytes cert, key, pass;
+};
+bool cred_store(const struct cred *, const char *folder, const struct cred_files *, bool force, const char *subject);
 
 /* Overwrites what a change that was killed has left in a folder without a credential; true where there is no folder. */
 bool cred_store_clear(const struct cred *, const char *folder);

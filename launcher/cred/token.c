@@ -104,6 +104,13 @@ int cred_token_open(const struct cred *cred, const char *pass_file, struct mtls_
 	return reason == MTLS_USABLE ? CRED_GO_ON : explain(cred, text, path, &error);
 }
 
+void cred_token_pin(const struct cred *cred, struct mtls_bytes text, struct cred_bytes *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (!memmem(text.p, text.n, "pin-source=", 11) && !memmem(text.p, text.n, "pin-value=", 10))
+		(void)cred_read(cred->env.place[0].file[MTLS_PASS], MTLS_FILE_MAX, out);
+}
+
 int cred_token_public(const struct cred *cred, const char *pass_file, struct mtls_bytes text, EVP_PKEY **out)
 {
 	struct mtls_token token;

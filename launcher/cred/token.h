@@ -19,6 +19,10 @@ int cred_token_option(const struct cred *, const char *value, struct cred_bytes 
 /* CRED_GO_ON and *out, to be closed; or an exit with one line said. pass_file: NULL: the folder's. */
 int cred_token_open(const struct cred *, const char *pass_file, struct mtls_bytes text, struct mtls_token *out);
 
+/* The folder's passphrase file, where it is the PIN of that key: it must not go with the credential of before. Else
+ * nothing. To be freed with cred_bytes_free. */
+void cred_token_pin(const struct cred *, struct mtls_bytes text, struct cred_bytes *out);
+
 /* Its public key in the default context: the token is closed again. */
 int cred_token_public(const struct cred *, const char *pass_file, struct mtls_bytes text, EVP_PKEY **out);
 

@@ -41,11 +41,11 @@ _mtls_cred() {
 		mapfile -t COMPREPLY < <(compgen -W 'smtp imap postgres' -- "$current")
 		return
 		;;
-	--cn | --days) return ;;
+	--cn | --days | --key-uri) return ;;
 	esac
 	case $verb in
 	'') words+=' --version new import show check remove probe path' ;;
-	new) words+=' --cn --self-signed --csr --days --type --force' ;;
+	new) words+=' --cn --self-signed --csr --days --type --key-uri --force' ;;
 	import)
 		words+=' --pass-file --force'
 		if [[ $current != -* ]]; then

@@ -7,8 +7,8 @@
 
 # shellcheck source=tests/e2e/clients_gnutls.sh
 . tests/e2e/clients_gnutls.sh
-# shellcheck source=tests/e2e/agents.sh
-. tests/e2e/agents.sh
+# shellcheck source=tests/e2e/agent_clients.sh
+. tests/e2e/agent_clients.sh
 
 deadline=180
 programs=200

@@ -127,6 +127,31 @@ restored_in() {
 	printf '%s\n' 'full CN=device' 'resumed CN=device' 'full CN=device-rsa' | cmp -s - saw || fail "saw: $(tr '\n' ';' <saw)"
 }
 
+# The key is with an agent on the host, whose socket is in the root. Debian 11's OpenSSL, 1.1.1, has no place for it; its
+# GnuTLS has.
+agent_in() {
+	local product=$T/product client agent
+	mkdir -p "$product/cert"
+	cp "$RUN" "$LIB" "$product/"
+	cp "$PKI/$2/client_cert.pem" "$product/cert/"
+	"$BUILD/mtls-agent" -d "$PKI/$2" --socket "$product/s" 2>agent.err &
+	agent=$!
+	until_true 10 test -S "$product/s" || fail "the agent does not start: $(cat agent.err)"
+	server_start agent --request optional --no-tickets
+	in_suite "$1"
+	server_use agent
+	via=("${as_nobody[@]}" env "MTLS_DIR=$product/cert" "MTLS_AGENT=$product/s" MTLS_LOG=info "LD_PRELOAD=$LIB")
+	for client in "${in_suites[@]}"; do
+		if [ "$1" = bullseye ] && [ "$client" != wget ] && [ "$client" != git ]; then
+			nothing_sent "client_$client" "$port"
+			expect_text err 'what="MTLS_AGENT needs OpenSSL 3"'
+		else
+			subject=CN=$2 presented "client_$client" "$port"
+		fi
+	done
+	kill "$agent"
+}
+
 # A failure is told as a skip that is allowed.
 informational() {
 	local status=0
@@ -142,6 +167,9 @@ for suite in "${suites[@]}"; do
 	[ "$suite" = sid ] && how=informational || how=
 	eval "test_${suite}_product() { $how product_in $suite; }"
 	[[ $suite != [ts]* ]] || eval "test_${suite}_restored() { $how restored_in $suite; }"
+	for key in device device-rsa; do
+		eval "test_${suite}_agent_${key/-/_}() { $how agent_in $suite $key; }"
+	done
 	eval "test_${suite}_mtls_cred() { $how cred_in $suite; }"
 	for client in "${in_suites[@]}"; do
 		eval "test_${suite}_$client() { $how client_in $suite $client; }"

@@ -13,6 +13,8 @@
 . tests/e2e/again.sh
 # shellcheck source=tests/e2e/rotation.sh
 . tests/e2e/rotation.sh
+# shellcheck source=tests/e2e/agent_clients.sh
+. tests/e2e/agent_clients.sh
 
 deadline=180
 probes=$BUILD/tests
@@ -118,6 +120,25 @@ every_setting() {
 
 test_probe() { every_setting get; }
 test_gnutls_probe() { every_setting gnutls_get; }
+
+with_agent() {
+	local key
+	for key in device device-rsa device-p384 device-ed25519; do
+		agent_beside "$PKI/$key"
+		server_use required
+		asan 1 "$probes/$1" "$port"
+		expect_seen "subject=CN=$key" verify=ok result=ok
+		kill "$agent"
+		wait "$agent" || true
+		server_use optional
+		asan 1 "$probes/$1" "$port"
+		words reason=agent-unavailable
+		rm -r beside
+	done
+}
+
+test_agent() { with_agent get; }
+test_gnutls_agent() { with_agent gnutls_get; }
 
 # keys PROBE FOLDER...: each form of key is read, and signs
 keys() {
@@ -292,6 +313,18 @@ races() {
 
 test_races() { races parallel lookup sni fd bio; }
 test_gnutls_races() { races gnutls_parallel sni fd bio churn function set; }
+
+# The first handshake of all of them makes the place for an agent's keys.
+agent_races() {
+	server_use required
+	agent_beside "$PKI/device"
+	export TSAN_OPTIONS=log_path=report,exitcode=66
+	with tsan tsan "$probes/$1" 100 sni "localhost:$port"
+	all_presented 100
+}
+
+test_agent_races() { agent_races parallel; }
+test_gnutls_agent_races() { agent_races gnutls_parallel; }
 
 # changes_in_each_way PROBE: under threads, with what is torn and broken in between. What the libraries themselves do with
 # memory is left out in ThreadSanitizer: it does not see how libcrypto counts who uses a key, and takes the end of one that

@@ -16,8 +16,8 @@
 . tests/e2e/real.sh
 # shellcheck source=tests/e2e/real_servers.sh
 . tests/e2e/real_servers.sh
-# shellcheck source=tests/e2e/agents.sh
-. tests/e2e/agents.sh
+# shellcheck source=tests/e2e/agent_clients.sh
+. tests/e2e/agent_clients.sh
 
 deadline=60
 

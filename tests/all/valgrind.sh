@@ -9,6 +9,8 @@
 . tests/e2e/clients_gnutls.sh
 # shellcheck source=tests/e2e/again.sh
 . tests/e2e/again.sh
+# shellcheck source=tests/e2e/agent_clients.sh
+. tests/e2e/agent_clients.sh
 
 deadline=120
 probes=$BUILD/tests
@@ -61,6 +63,26 @@ probe() {
 
 test_probe() { probe get; }
 test_gnutls_probe() { probe gnutls_get; }
+
+# with_agent PROBE: each kind of key signs; what fails loses nothing
+with_agent() {
+	local key
+	for key in device device-rsa device-ed25519; do
+		agent_beside "$PKI/$key"
+		server_use required
+		clean "$probes/$1" "$port"
+		expect_seen "subject=CN=$key" verify=ok result=ok
+		kill "$agent"
+		wait "$agent" || true
+		server_use optional
+		clean "$probes/$1" "$port"
+		words reason=agent-unavailable
+		rm -r beside
+	done
+}
+
+test_agent() { with_agent get; }
+test_gnutls_agent() { with_agent gnutls_get; }
 
 every_setting() {
 	server_use required

@@ -85,7 +85,6 @@ test_usage() {
 	long=$(printf 'x%.0s' {1..64})
 	for value in '' "x$long" "$(printf 'é%.0s' {1..33})"; do no 64 '--cn: a name has 1 to 64' new -d d --cn "$value"; done
 	no 2 utf8 new -d d --cn $'\xff\xfe'
-	no 2 'not in this version' new --key-uri pkcs11:x -d d
 	no 64 'one of the two' new -d d --csr --self-signed
 	no 64 'decides on its --days' new -d d --csr --days 3
 	no 64 'which files?' import -d d

@@ -190,8 +190,8 @@ test_malformed() {
 	printf '\xce\xce\xce\xce\0\0\0\2' >x; bad 'JCEKS' x
 	iconv -t UTF-16 all.pem >x; bad 'UTF-16' x
 	grep -v -- ----- leaf.pem >x; bad 'without its BEGIN and END' x
-	echo 'pkcs11:token=x' >x; bad 'only an agent' x
-	echo 'handle:0x81000001' >x; bad 'only an agent' x
+	echo 'pkcs11:token=x' >x; bad 'pkcs11:token=x: ' x
+	echo 'handle:0x81000001' >x; bad 'handle:0x81000001: ' x
 	echo 'ssh-ed25519 AAAA x' >x; bad 'SSH public key' x
 	ssh-keygen -q -t ed25519 -N '' -f ssh 2>/dev/null && bad 'OPENSSH' ssh
 	openssl req -in leaf.csr -out x; bad 'neither a certificate nor a private key' x

@@ -78,6 +78,56 @@ test_modes_whatever_the_umask() {
 	done
 }
 
+# token LABEL PIN FOLDER: the folder's key goes into a token of SoftHSM's; in has its URI, its PIN and its certificate
+token() {
+	mkdir -p hsm
+	printf 'directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n' "$T/hsm" >hsm.conf
+	export SOFTHSM2_CONF=$T/hsm.conf
+	softhsm2-util --init-token --free --label "$1" --pin "$2" --so-pin 87654321 >log 2>&1 || fail "$(<log)"
+	softhsm2-util --import "$3/$key" --token "$1" --pin "$2" --id 01 --label key >log 2>&1 || fail "$(<log)"
+	inbox
+	cp "$3/$cert" in
+	echo "pkcs11:token=$1;object=key;type=private" >in/$key
+	echo "$2" >in/$pass
+}
+
+# What names a key is moved as a key is; the token tells whether it is the certificate's.
+test_a_key_in_a_token() {
+	require softhsm2-util
+	inbox "$PKI/device-rsa"
+	moved "$PKI/device-rsa"
+	token box 12345678 "$PKI/device"
+	echo 11111111 >in/$pass
+	refused "in/$pass: the passphrase does not open the key"
+	token bax 12345678 "$PKI/device"
+	cp "$PKI/device-ed25519/$cert" in
+	refused "in/$key: certificate and key do not belong together"
+	token bix 12345678 "$PKI/device"
+	sed -i 's/bix/none/' in/$key
+	refused "in/$key: the private key is missing"
+	token bux 12345678 "$PKI/device"
+	cp -r in wanted
+	ingest
+	expect_rc 0
+	expect_inbox_clear
+	for part in "$cert" "$key" "$pass"; do cmp "d/$part" "wanted/$part" || fail "$part is another"; done
+	expect_modes 600 d/.generations -type f -not -name $cert
+	inbox # the certificate anew
+	openssl x509 -in "$PKI/device/$cert" -out in/$cert
+	ingest
+	expect_rc 0
+	expect_inbox_clear
+	inbox # systemd's credential stands in for the file, and is not stored
+	rm -r d
+	mkdir given
+	mv wanted/$pass given/
+	cp wanted/*.pem in
+	attempt env "CREDENTIALS_DIRECTORY=$T/given" "$probes/ingest" in d
+	expect_rc 0
+	expect_inbox_clear
+	[ ! -e d/$pass ] || fail "the PIN was copied"
+}
+
 # What programs of other users can read and what not; and a folder's own mode is left alone.
 test_another_user_reads_the_certificate_only() {
 	need_root
@@ -155,6 +205,7 @@ test_odd_files() {
 		inbox "$PKI/device"; rm -f "in/$name"; mkdir "in/$name"; refused "in/$name: this is not a regular file"
 		inbox "$PKI/device"; ln -f outside/$key "in/$name"; refused "in/$name: this file has another name"
 		inbox "$PKI/device"; truncate -s 1048577 "in/$name"; refused "in/$name: this is too large"
+		inbox "$PKI/device"; truncate -s 100G "in/$name"; refused "in/$name: this is too large"
 		inbox "$PKI/device"; ln -sf /dev/zero "in/.$name.taken"; refused "in/.$name.taken: this is a link"
 		inbox "$PKI/device"; ln -f outside/$key "in/.$name.taken"; refused "in/.$name.taken: this file has another name"
 	done
@@ -405,6 +456,7 @@ test_replaced_meanwhile() {
 	delayed renameat 4 # the last of the store; then those in the inbox
 	mv $key in/$key; mv $cert in/$cert
 	wait "$pid" || fail "it failed: $(<err)"
+	! grep "\"$key\".*taken" trace || fail "the newer key was taken"
 	[ -z "$(tr -d '\0' <&5)" ] || fail "what was read is still there"
 	expect_there "$PKI/device"
 	moved "$PKI/device-rsa"
@@ -416,7 +468,47 @@ test_written_meanwhile() {
 	delayed renameat 4
 	cat "$PKI/device-rsa/$key" >in/$key; cat "$PKI/device-rsa/$cert" >in/$cert
 	! wait "$pid" || fail "nothing was said"
+	! grep "\"$key\".*taken" trace || fail "the newer key was taken"
 	expect_text err "in/$key: somebody has changed it since it was read; it waits for the next start"
 	expect_there "$PKI/device"
 	moved "$PKI/device-rsa"
+}
+
+# --- the agent itself ---------------------------------------------------------------------
+
+# serves WORD: mtls-agent with the inbox starts, its log has WORD, and a program of another user presents d's certificate
+serves() {
+	local via as
+	mkdir -p run
+	"$AGENT" -d d --socket run/s --allow nobody --ingest in 2>err &
+	agent=$!
+	sock=$T/run/s cert=$T/d
+	until_true 10 agent_listens
+	grep -q "$1" err || fail "said: $(<err)"
+	asking nobody
+	presented through client_curl "$port"
+	kill "$agent"
+	wait "$agent" || fail "exit $? at its end: $(<err)"
+}
+
+# Programs may read certificate and settings where the agent has them. What is refused does not keep it from serving.
+test_the_agent_serves_what_was_in_the_inbox() {
+	# shellcheck source=tests/e2e/agents.sh
+	. "$TOP/tests/e2e/agents.sh" # it has another $cert
+	require_users
+	require curl
+	agents_setup
+	chmod 755 "$T"
+	server_start required --request required
+	inbox "$PKI/key/ec-pkcs8-aes-256-cbc"
+	echo 'hosts = localhost' >in/$conf
+	chown -R daemon in
+	serves "^mtls-agent: in: moved to $T/d: "
+	expect_inbox_clear
+	inbox "$PKI/device-rsa"
+	cp "$PKI/device/$key" in
+	serves "^mtls-agent: in/$key: certificate and key do not belong together; .*; nothing was moved$"
+	[ -s in/$key ] || fail "it was moved all the same"
+	inbox
+	serves '^mtls-agent: signs for'
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ask SOCKET CERTIFICATE [OPTION...]: asks an agent as the shim does, and checks the signature with the certificate's
- * public key. Prints a word for each answer (WORDS below); exit 0 if all were "signed", else 1.
+ * public key.
+ * Prints a word (WORDS below) for the last answer and for each that is not "signed"; exit 0
+ * if all were, else 1.
  * link: core/signing.c core/signature.c host/agent.c -lcrypto
  *
  *   --scheme HEX      default 0403        --op probe|content|digest     --follows content|digest (of a probe)
@@ -160,7 +162,7 @@ static int ask(struct ask *a)
 		slowest = now_ms() - start > slowest ? now_ms() - start : slowest;
 		if (state == MTLS_AGENT_READY && a->question.op != MTLS_OP_PROBE && !verify(a, signature, n))
 			die("the signature is wrong");
-		if (a->count == 1 || state != MTLS_AGENT_READY)
+		if (i == a->count - 1 || state != MTLS_AGENT_READY)
 			puts(WORDS[state]);
 		status |= state != MTLS_AGENT_READY;
 	}

@@ -94,3 +94,17 @@ stranger() {
 	asking bin
 	through "$@"
 }
+
+# agent_beside DIR: one of the same user, whom everything in the test asks from here on that has the environment from it;
+# $cred has the certificate alone.
+agent_beside() {
+	sock=$T/s
+	"$AGENT" -d "$1" --socket "$sock" <"$W/life" 2>"$T/agent.err" {life}>&- &
+	agent=$!
+	until_true 10 agent_listens
+	[ -S "$sock" ] || fail "the agent does not start: $(cat "$T/agent.err")"
+	mkdir "$T/beside"
+	cp "$1/client_cert.pem" "$T/beside/"
+	cred=$T/beside
+	export MTLS_AGENT=$sock
+}

@@ -1,0 +1,111 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Hostile programs of users who are allowed, and of some who are not: thousands of connections, silence, questions that
+# nobody waits for. A program of another user is served meanwhile within its deadlines, which are host/agent.c's.
+
+setup() {
+	. "$TOP/tests/e2e/agent.sh"
+}
+
+# No test waits for this: the runner ends them, or the end of their standard input does.
+crowd() {
+	local user=$1 fd
+	shift
+	exec {fd}< <(as "$user" ./ask "$T/$socket" cert.pem "$@" <"$W/life")
+	read -rt 20 -u "$fd" word || fail "$user holds nothing"
+	[ "$word" = holding ]
+}
+
+served() {
+	asked_by nobody signed "$@" --count 200
+	asked_by nobody signed "$@" --op probe --count 50
+	asked signed "$@" --count 50
+}
+
+bounded() {
+	local kilobytes
+	[ "$(find "/proc/$agent/fd" -mindepth 1 | wc -l)" -lt 600 ] || fail "too many descriptors"
+	kilobytes=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$agent/status")
+	[ "$kilobytes" -lt 65536 ] || fail "$kilobytes kB"
+}
+
+test_silent_connections() {
+	as_users
+	start -d "$cred" --socket s --allow bin --allow nobody
+	crowd bin --hold 1000
+	served
+	bounded
+	expect_text log 'user 2 holds'
+	no_text log 'user 65534 holds'
+}
+
+test_connections_of_its_own_user() {
+	as_users
+	start -d "$cred" --socket s --allow nobody
+	exec {fd}< <(./ask "$T/s" cert.pem --hold 1000 <"$W/life")
+	read -rt 20 -u "$fd" word
+	served
+}
+
+test_users_who_are_turned_away() {
+	as_users
+	start -d "$cred" --socket s --allow nobody
+	crowd bin --hold 1000
+	served
+	asked_by bin denied
+	[ "$(grep -c 'is not served' log)" -le 20 ] || fail "$(grep -c 'is not served' log) lines"
+	finish
+	expect_text log 'more like it were not said: users turned away'
+}
+
+test_questions_without_end() {
+	as_users
+	ask_cert=$PKI/device-rsa/client_cert.pem
+	cp "$ask_cert" cert.pem
+	start -d "$PKI/device-rsa" --socket s --allow bin --allow nobody
+	crowd bin --flood 1000 --scheme 0804
+	served --scheme 0804
+	bounded
+}
+
+# Both kinds at once, of two users.
+test_all_at_once() {
+	as_users
+	start -d "$cred" --socket s --allow bin --allow daemon --allow nobody
+	crowd bin --hold 600
+	crowd daemon --flood 600
+	served
+	bounded
+}
+
+test_silence_is_not_waited_for() {
+	start -d "$cred" --socket s
+	"$ASK" "$T/s" "$ask_cert" --hold 3 <"$W/life" >held &
+	until_true 5 grep -q 'asked nothing within 1 s' log
+	asked signed
+}
+
+# As many programs as there may be on a machine, all of one user: nobody is given up.
+test_two_hundred_programs() {
+	local i pids=()
+	start -d "$cred" --socket s
+	for ((i = 0; i < 200; i++)); do
+		"$ASK" "$T/s" "$ask_cert" --count 5 >"answer.$i" 2>&1 &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do
+		wait "$i" || fail "one of them was not served: $(sort answer.* | uniq -c)"
+	done
+	[ "$(sort -u answer.*)" = signed ] || fail "$(sort answer.* | uniq -c)"
+	no_text log 'given up'
+}
+
+test_few_descriptors() {
+	as_users
+	prlimit --nofile=64 "$AGENT" -d "$cred" --socket s --allow bin --allow nobody 2>log &
+	agent=$!
+	started
+	crowd bin --hold 300
+	served
+}
