@@ -63,6 +63,15 @@ descriptors() {
 	ls "/proc/$agent/fd" | wc -l
 }
 
+# seccomp FIELD: of the agent's /proc/PID/status
+seccomp() {
+	sed -n "s/^$1:\t//p" "/proc/$agent/status"
+}
+
+has_filters() {
+	[ "$(seccomp Seccomp_filters)" = "$1" ]
+}
+
 # is_answered WORD OPTION...
 is_answered() {
 	local word=$1
