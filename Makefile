@@ -146,7 +146,7 @@ $(B)/tests/%: tests/probes/%.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) -I. -D_GNU_SOURCE $(BASE) -O1 -g -o $@ $< $$(sed -n 's/.*link: \([^*]*\).*/\1/p' $<)
 
-$(B)/tests/token: $(call exe,tests/probes/token.c $(CORE) $(TOKEN))
+$(B)/tests/token: $(call exe,tests/probes/token.c $(CORE) $(HOST) $(LINKED))
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcrypto
@@ -199,7 +199,7 @@ UNIT_SHIM := shim/peers.c shim/names.c shim/generation.c shim/outcome.c shim/log
 UNIT_SHIM += shim/gnutls_identity.c shim/gnutls_key.c shim/gnutls_decrypt.c shim/gnutls_block.c
 UNIT_RUN  := $(addprefix launcher/run/,child.c closure.c elf.c fingerprint.c handoff.c known.c listing.c program.c say.c)
 UNIT_AGENT := agent/filter.c agent/places.c agent/say.c
-$(B)/tests/unit: $(call unit,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c $(UNIT_SHIM) $(UNIT_RUN) $(UNIT_AGENT) $(UNIT))
+$(B)/tests/unit: $(call unit,$(CORE) $(HOST) $(PARSER) host/crypto_linked.c host/token_uri.c $(UNIT_SHIM) $(UNIT_RUN) $(UNIT_AGENT) $(UNIT))
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(UNIT_FLAGS) -o $@ $^ -Wl,-Bstatic -lcheck -lsubunit -Wl,-Bdynamic -lrt -lm -lcrypto -lgnutls -lseccomp -ldl -pthread

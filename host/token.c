@@ -100,11 +100,22 @@ bool mtls_token_room_provider(struct token_room *room, const char *provider, con
 
 /* --- opening ------------------------------------------------------------------------ */
 
+/* EdDSA has its own; a curve may be allowed with that of its size alone. */
+static const char *hash_for(EVP_PKEY *key)
+{
+	int bits = EVP_PKEY_get_bits(key);
+
+	if (EVP_PKEY_is_a(key, "ED25519") || EVP_PKEY_is_a(key, "ED448"))
+		return NULL;
+	if (EVP_PKEY_is_a(key, "RSA") || bits <= 256)
+		return "SHA256";
+	return bits <= 384 ? "SHA384" : "SHA512";
+}
+
 bool mtls_token_signs(const struct token_room *room, EVP_PKEY *key)
 {
 	static const unsigned char text[] = "mtls-run asks a key whether it signs";
-	int bits = EVP_PKEY_get_bits(key), rsa = EVP_PKEY_is_a(key, "RSA");
-	const char *hash = rsa || bits <= 256 ? "SHA256" : bits <= 384 ? "SHA384" : "SHA512";
+	const char *hash = hash_for(key);
 	size_t n = (size_t)EVP_PKEY_get_size(key);
 	unsigned char *signature = malloc(n ? n : 1);
 	EVP_MD_CTX *c = EVP_MD_CTX_new();

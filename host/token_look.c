@@ -80,8 +80,9 @@ static enum mtls_reason find_token(struct look *l, const char *module)
 static CK_ULONG find_keys(struct look *l, CK_OBJECT_HANDLE *key)
 {
 	CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
-	CK_ATTRIBUTE wanted[3] = {{CKA_CLASS, &class, sizeof(class)}};
-	CK_ULONG n = 1, found = 0, all = 0;
+	CK_BBOOL token = CK_TRUE; /* a provider may keep copies in its sessions */
+	CK_ATTRIBUTE wanted[4] = {{CKA_CLASS, &class, sizeof(class)}, {CKA_TOKEN, &token, sizeof(token)}};
+	CK_ULONG n = 2, found = 0, all = 0;
 	CK_OBJECT_HANDLE handles[2];
 
 	if (l->uri->value[TOKEN_OBJECT].p)
@@ -215,6 +216,8 @@ enum mtls_reason mtls_token_look(const struct token_uri *uri, const char *module
 	if (!l.f)
 		return MTLS_KEY_UNSUPPORTED;
 	begun = l.f->C_Initialize(&arguments);
+	if (begun == CKR_CANT_LOCK)
+		begun = l.f->C_Initialize(NULL);
 	if (begun != CKR_OK && begun != CKR_CRYPTOKI_ALREADY_INITIALIZED)
 		return mtls_token_fail(error, MTLS_KEY_UNSUPPORTED, MTLS_KEY,
 				       "PKCS#11 module %.50s does not start: error 0x%lx", module, begun);

@@ -77,11 +77,30 @@ static enum mtls_reason open_key(struct token_room *room, const char *uri, EVP_P
 			       room->engine ? "engine pkcs11" : "pkcs11-provider", *key ? "sign with" : "use", why);
 }
 
-static enum mtls_reason open_with_pin(struct token_room *room, const char *uri, const struct token_pin *pin,
-				      EVP_PKEY **key, struct mtls_error *error)
+/*
+ * *again: the engine still has the sessions of a token that was pulled out, and lets go of them once it has failed.
+ * Then the PIN must prove itself once more.
+ */
+static enum mtls_reason try(const struct token_uri *uri, const char *module, const struct token_pin *pin,
+			    struct token_room **room, EVP_PKEY **key, bool *again, struct mtls_error *error)
 {
-	mtls_token_answer_set(pin);
-	return open_key(room, uri, key, error);
+	enum mtls_reason reason = enter(module, room, error);
+
+	*again = false;
+	if (reason == MTLS_USABLE)
+		reason = mtls_token_look(uri, module, pin, error);
+	if (reason == MTLS_USABLE) {
+		mtls_token_answer_set(pin);
+		reason = open_key(*room, uri->plain, key, error);
+		*again = reason != MTLS_USABLE && (*room)->engine && (*room)->users == 1;
+	}
+	if (reason == MTLS_USABLE)
+		return reason;
+	EVP_PKEY_free(*key);
+	mtls_token_room_leave(*room);
+	*key = NULL;
+	*room = NULL;
+	return reason;
 }
 
 enum mtls_reason mtls_token_pkcs11(struct mtls_bytes text, struct mtls_bytes given, struct token_room **room,
@@ -91,26 +110,14 @@ enum mtls_reason mtls_token_pkcs11(struct mtls_bytes text, struct mtls_bytes giv
 	struct token_pin pin = {.n = 0};
 	enum mtls_reason reason = mtls_token_uri_read(text, &uri, error);
 	const char *module = module_of(&uri);
+	bool again = false;
 
 	if (reason == MTLS_USABLE)
 		reason = mtls_token_pin(&uri, given, &pin, error);
 	if (reason == MTLS_USABLE)
-		reason = enter(module, room, error);
-	if (reason == MTLS_USABLE)
-		reason = mtls_token_look(&uri, module, &pin, error);
-	if (reason == MTLS_USABLE)
-		reason = open_with_pin(*room, uri.plain, &pin, key, error);
-	/* The engine still has the sessions of a token that was pulled out. Once it has failed it lets go of them. */
-	if (reason == MTLS_KEY_UNSUPPORTED && *room && (*room)->engine && (*room)->users == 1 && !*key) {
-		mtls_token_room_leave(*room);
-		reason = enter(module, room, error);
-		if (reason == MTLS_USABLE)
-			reason = open_with_pin(*room, uri.plain, &pin, key, error);
-	}
-	if (reason != MTLS_USABLE) {
-		EVP_PKEY_free(*key);
-		mtls_token_room_leave(*room);
-	}
+		reason = try(&uri, module, &pin, room, key, &again, error);
+	if (again)
+		reason = try(&uri, module, &pin, room, key, &again, error);
 	OPENSSL_cleanse(&pin, sizeof(pin));
 	mtls_token_uri_free(&uri);
 	return reason;

@@ -6,6 +6,7 @@
 #   mirror           the address that this machine's own apt takes its packages from
 #   openssl-1.1.1    bin/openssl, lib/ and include/ of Debian 11's OpenSSL; runs beside the system's own
 #   root SUITE       a small system for chroot(8), made with debootstrap; needs root
+#   pkcs11 SUITE     SoftHSM and pkcs11-provider of that release, unpacked: bin/ and lib/
 #
 # Exit 1 with one line where something fails, 77 where it cannot be had.
 set -eu
@@ -56,6 +57,25 @@ root() { # SUITE
 	echo "$cache/$name"
 }
 
+pkcs11() { # SUITE
+	local name=pkcs11/$1 file
+	if [ ! -e "$cache/$name/.complete" ]; then
+		make_room "$name"
+		private_apt deb "$1" || end 77 "$site has no $1"
+		(cd "$apt" && apt-get -q download softhsm2 libsofthsm2 pkcs11-provider) >"$apt/log" 2>&1 ||
+			end 77 "$1 has no pkcs11-provider: $(grep -m 1 '^E:' "$apt/log")"
+		for file in "$apt"/*.deb; do
+			dpkg -x "$file" "$apt/root"
+		done
+		mkdir "$new/bin" "$new/lib"
+		cp "$apt/root/usr/bin/softhsm2-util" "$new/bin/"
+		cp "$(find "$apt/root" -type f -name libsofthsm2.so)" "$(find "$apt/root" -type f -path '*/ossl-modules/pkcs11.so')" "$new/lib/"
+		rm -r "$apt"
+		keep_room "$name"
+	fi
+	echo "$cache/$name"
+}
+
 trap clear_away EXIT
 trap 'exit 143' INT TERM
 case "$*" in
@@ -63,5 +83,7 @@ mirror) mirror ;;
 openssl-1.1.1) openssl_111 ;;
 'root '*[!a-z]*) end 64 "no such suite: $2" ;;
 'root '?*) root "$2" ;;
-*) end 64 "usage: debian.sh mirror | openssl-1.1.1 | root SUITE" ;;
+'pkcs11 '*[!a-z]*) end 64 "no such suite: $2" ;;
+'pkcs11 '?*) pkcs11 "$2" ;;
+*) end 64 "usage: debian.sh mirror | openssl-1.1.1 | root SUITE | pkcs11 SUITE" ;;
 esac

@@ -278,12 +278,27 @@ static int making_sign(void *context, unsigned char *signature, size_t *n, size_
 	return 1;
 }
 
+/* libssl asks in one call. Programs that take the key from their SSL may not; 3.0 calls these without a look. */
+static int making_add(void *context, const unsigned char *content, size_t n)
+{
+	(void)context, (void)content, (void)n;
+	return 0;
+}
+
+static int making_end(void *context, unsigned char *signature, size_t *n, size_t room)
+{
+	(void)context, (void)signature, (void)n, (void)room;
+	return 0;
+}
+
 static const OSSL_DISPATCH signatures[] = {
 	FUNCTION(OSSL_FUNC_SIGNATURE_NEWCTX, making_new),
 	FUNCTION(OSSL_FUNC_SIGNATURE_FREECTX, free),
 	FUNCTION(OSSL_FUNC_SIGNATURE_DUPCTX, making_copy),
 	FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT, making_begin),
 	FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_SIGN, making_sign),
+	FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_UPDATE, making_add),
+	FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_FINAL, making_end),
 	FUNCTION(OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, making_set_params),
 	FUNCTION(OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, making_settable_params),
 	{0, NULL},

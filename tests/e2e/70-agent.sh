@@ -122,6 +122,7 @@ test_users() {
 	asked_by bin signed --op probe
 	asked_by nobody denied
 	asked_by nobody denied --op probe
+	asked_by nobody denied --op probe --count 3000 # however the packets cross
 	expect_text log 'user 65534, pid '
 	expect_text log 'is not served: --allow 65534 would do so'
 }
@@ -286,6 +287,34 @@ test_waits_for_a_credential() {
 	cp "$cred"/* d/
 	asked signed
 	until_true 5 has_filters 2 || fail "the filter stays wide"
+}
+
+test_the_same_again_is_no_change() {
+	cp -r "$cred" d
+	start -d d --socket s
+	touch d/*
+	cp -r d e
+	mv -T e/private_key.pem d/private_key.pem
+	asked other-key --other-key
+	until_true 5 old d/private_key.pem
+	asked other-key --other-key
+	says 'signs for' 1
+}
+
+# old FILE: its content counts as settled
+old() {
+	[ "$(stat -c %Z "$1")" -lt $(($(date +%s) - 2)) ]
+}
+
+# Nothing of a token's module could be loaded any more; and a PIN would be tried for nothing.
+test_a_token_after_a_file_needs_a_restart() {
+	cp -r "$cred" d
+	start -d d --socket s
+	asked signed
+	echo 'handle:0x81000001' >d/new && mv d/new d/private_key.pem
+	until_true 5 says 'restart mtls-agent; the key of before stays' 1 || fail "$(cat log)"
+	asked signed
+	no_text log MTLS_AGENT
 }
 
 test_sighup_says_nothing_new() {

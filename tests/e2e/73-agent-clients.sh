@@ -351,6 +351,19 @@ for i in range(3):
 	! grep -v '\[0, 1\]' daemon.out || fail "descriptors are left"
 }
 
+# A program takes the key from its connection: it gets nothing for it, and lives.
+for kind in device device-rsa device-ed25519; do
+	eval "test_taken_key_${kind/-/_}() { taken_key $kind; }"
+done
+
+taken_key() {
+	agent_start "$PKI/$1"
+	server_use required
+	attempt asked "$product/taken_key" "$port"
+	expect_rc 0
+	[ "$(<out)" = "subject: CN=$1" ] || fail "$(<out)"
+}
+
 # The program changes its user after it has made its context: the new one is not allowed, and comes back.
 test_change_of_user() {
 	local script='import os, socket, ssl, sys

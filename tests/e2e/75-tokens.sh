@@ -7,8 +7,8 @@
 
 # shellcheck source=tests/e2e/clients_gnutls.sh
 . tests/e2e/clients_gnutls.sh
-# shellcheck source=tests/e2e/agents.sh
-. tests/e2e/agents.sh
+# shellcheck source=tests/e2e/agent_clients.sh
+. tests/e2e/agent_clients.sh
 # shellcheck source=tests/e2e/tokens.sh
 . tests/e2e/tokens.sh
 
@@ -239,6 +239,34 @@ comes_back() {
 	server_use optional
 	attempt asked client_curl "$port"
 	[ "$rc" = 0 ] && grep -q 'reason=presented' log
+}
+
+presented_now() {
+	server_use optional
+	attempt asked client_curl "$port"
+	[ "$rc" = 0 ] && [ "$(value_of subject "$(tail -n 1 "$seen")")" = "$1" ]
+}
+
+# Inside the walls that the agent has put up meanwhile, and while it still signs with the key of before.
+test_another_key_of_the_token() {
+	soft_token T 1234
+	soft_key T 1234 "$PKI/device/private_key.pem" 01 dev
+	soft_key T 1234 "$PKI/device-rsa/private_key.pem" 02 rsa
+	cn=first in_token "pkcs11:token=T;object=dev?module-path=$counting" 1234
+	agent_here
+	server_use optional
+	subject=CN=first presented asked client_curl "$port"
+	cn=second renew "pkcs11:token=T;object=rsa?module-path=$counting" 1234
+	[ -z "$root" ] || chown -R daemon hsm
+	until_true 15 presented_now CN=second || fail "$(<agent.err)"
+	logins_ok
+	kill -HUP $agent # the same once more: the PIN is right
+	until_true 10 said_signs 3 || fail "$(<agent.err)"
+	until_true 10 presented_now CN=second || fail "$(<agent.err)"
+}
+
+said_signs() {
+	[ "$(grep -c 'signs for' agent.err)" -ge "$1" ]
 }
 
 # Pulled out and put in again: programs live without it meanwhile, and nobody has to tell the agent.

@@ -114,5 +114,5 @@ asked_by() {
 	local user=$1 word=$2
 	shift 2
 	(as "$user" ./ask "$T/$socket" cert.pem "$@") >answer 2>&1 || true
-	[ "$(cat answer)" = "$word" ] || fail "$user asked $*: $(sort answer | uniq -c), not $word"
+	[ "$(sort -u answer)" = "$word" ] || fail "$user asked $*: $(sort answer | uniq -c), not $word"
 }

@@ -23,7 +23,7 @@ agents_setup() {
 	chmod a+r "$PKI/ca.pem"
 	product=$W/product
 	mkdir "$product"
-	cp "$LIB" "$RUN" "$CRED" "$AGENT" "$probes/parallel" "$probes/gnutls_parallel" "$product/"
+	cp "$LIB" "$RUN" "$CRED" "$AGENT" "$probes/parallel" "$probes/gnutls_parallel" "$probes/taken_key" "$product/"
 	LIB=$product/libmtls-run.so RUN=$product/mtls-run CRED=$product/mtls-cred AGENT=$product/mtls-agent
 	[ -z "$root" ] || user nobody test -r "$LIB" || fail "another user cannot look into $W"
 }

@@ -1,13 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Keys in tokens, for the tests of them (agents.sh comes first).
+# Keys in tokens, for the tests of them (agent_clients.sh comes first).
 #
 #   soft_setup            once: what SoftHSM and $counting need
 #   soft_token LABEL PIN  a token of SoftHSM's in $T/hsm; soft_key LABEL PIN KEY-FILE ID NAME puts a key into it
 #   $soft $counting       PKCS#11 modules: SoftHSM's, and tests/helpers/pkcs11.c in front of it
 #   opens WORDS [PIN]     what the probe says of the key that the file `uri` names, with that PIN: exactly WORDS
 #   in_token URI [PIN]    mtls-cred makes the request for it, our CA signs, mtls-cred imports: the folder $T/made
+#   renew URI [PIN]       the same for a renewed one, put into the folder of the agent that runs
 #   agent_here [OPTION...]  an agent with the key of $T/made, as agent_start has it
 
 soft=
@@ -81,4 +82,17 @@ agent_here() {
 	[ -z "$root" ] || [ ! -d hsm ] || chown -R daemon hsm
 	agent_start "$T/made" "$@"
 	until_true 5 grep -q 'in a token' agent.err || fail "$(<agent.err)"
+}
+
+# As an administrator would: the agent's folder first, then the programs' certificate.
+renew() {
+	in_token "$@"
+	cp made/private_key.pem key/.new-key
+	cp made/client_cert.pem key/.new-cert
+	[ -z "$root" ] || chown daemon key/.new-*
+	mv key/.new-key key/private_key.pem
+	mv key/.new-cert key/client_cert.pem
+	cp made/client_cert.pem cert/.new
+	chmod 644 cert/.new
+	mv cert/.new cert/client_cert.pem
 }
