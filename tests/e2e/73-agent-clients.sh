@@ -69,6 +69,23 @@ test_rsa_schemes() {
 	done
 }
 
+# An RSA-PSS key that its certificate allows one hash only, and not the first one that servers accept.
+test_one_hash() {
+	local tls client
+	mkdir "$T/pss"
+	openssl genpkey -algorithm rsa-pss -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_pss_keygen_md:sha512 \
+		-pkeyopt rsa_pss_keygen_mgf1_md:sha512 -pkeyopt rsa_pss_keygen_saltlen:64 -out "$T/pss/private_key.pem" 2>/dev/null
+	openssl req -new -key "$T/pss/private_key.pem" -subj /CN=pss -sigopt rsa_padding_mode:pss -sha512 |
+		openssl x509 -req -CA "$PKI/intermediate.pem" -CAkey "$PKI/intermediate.key" -set_serial 77 2>/dev/null | cat - "$PKI/intermediate.pem" >"$T/pss/client_cert.pem"
+	agent_start "$T/pss"
+	for tls in 1.2 1.3; do
+		server_start "pss$tls" --request required --no-tickets --tls "$tls"
+		for client in curl wget; do
+			whole CN=pss "client_$client" "$port" "$tls"
+		done
+	done
+}
+
 # TLS 1.0 and 1.1 sign MD5 with SHA-1, which has no scheme.
 test_old_tls() {
 	agent_start "$PKI/device-rsa"
