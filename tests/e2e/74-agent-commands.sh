@@ -163,6 +163,16 @@ test_run_warns() {
 	refuses 'the private key is missing' -- "$RUN" -d "$W/public" sh -c 'exit 7' # the twin
 }
 
+# The words of TLS that an agent looks for are no TLS inside.
+test_our_own_programs_have_none_inside() {
+	local program
+	for program in "$CRED" "$BUILD/mtls-agent"; do
+		attempt "$RUN" -d "$GOOD" "$program" --version
+		expect_rc 0
+		expect_silence
+	done
+}
+
 # explained LINE: --explain of openssl has it
 explained() {
 	"$RUN" -d "$W/public" --agent="$T/a" --explain openssl >out
