@@ -93,7 +93,7 @@ static size_t message(unsigned char *at, unsigned type, size_t n)
 static size_t make_content(const struct ask *a, unsigned char *at)
 {
 	static const char context[] = "TLS 1.3, client CertificateVerify";
-	size_t n = 0, fill = a->size > 100 ? a->size - 100 : 100;
+	size_t n = 0, fill = a->size > 200 ? a->size - 200 : 100;
 
 	if (a->hostile) {
 		memset(at, 'x', a->size);
@@ -101,6 +101,7 @@ static size_t make_content(const struct ask *a, unsigned char *at)
 	}
 	if (a->tls12) {
 		n += message(at, 1, 60);
+		n += message(at + n, 2, 70);
 		n += message(at + n, 11, fill);
 		n += message(at + n, 13, 10);
 		return n + message(at + n, 16, 14);
