@@ -146,7 +146,7 @@ $(B)/tests/%: tests/probes/%.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) -I. -D_GNU_SOURCE $(BASE) -O1 -g -o $@ $< $$(sed -n 's/.*link: \([^*]*\).*/\1/p' $<)
 
-$(B)/tests/token: $(call exe,tests/probes/token.c $(CORE) $(TOKEN))
+$(B)/tests/token: $(call exe,tests/probes/token.c $(CORE) $(HOST) $(LINKED))
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcrypto

@@ -113,40 +113,21 @@ static bool merge(struct ingest *in)
 
 /* --- is it good? ------------------------------------------------------------------------ */
 
-static enum mtls_reason load(struct ingest *in, EVP_PKEY *key)
+static enum mtls_reason load(struct ingest *in, enum mtls_reason scanned)
 {
 	struct mtls_identity *identity = NULL;
-	enum mtls_reason reason = mtls_identity_load(&mtls_crypto_linked, &in->blocks, &identity, &in->error);
+	struct mtls_token token = {.key = NULL};
+	enum mtls_reason reason = scanned;
 
-	if (reason == MTLS_USABLE && key && !X509_check_private_key(identity->leaf, key))
-		reason = mtls_fail(&in->error, MTLS_PAIR_MISMATCH, MTLS_KEY, mtls_bytes_of(NULL));
-	if (reason == MTLS_USABLE)
+	if (scanned == MTLS_KEY_NEEDS_AGENT)
+		reason = mtls_token_pair(&in->files, &identity, &token, &in->error);
+	else if (scanned == MTLS_USABLE)
+		reason = mtls_identity_load(&mtls_crypto_linked, &in->blocks, &identity, &in->error);
+	if (identity)
 		memcpy(in->subject, identity->subject, sizeof(in->subject));
 	mtls_identity_free(&mtls_crypto_linked, identity);
-	return reason;
-}
-
-/* The certificate first: a PIN is not to be tried in vain. */
-static enum mtls_reason load_token(struct ingest *in)
-{
-	const struct mtls_file *file = in->files.file;
-	struct mtls_bytes pin = {NULL, 0};
-	struct mtls_token token = {.key = NULL};
-	enum mtls_reason reason;
-	size_t at = 0;
-
-	in->files.agent = true;
-	reason = mtls_credential_scan(&in->files, &in->blocks, &in->error);
-	if (reason == MTLS_USABLE)
-		reason = load(in, NULL);
-	if (reason != MTLS_USABLE)
-		return reason;
-	if (file[MTLS_PASS].how == MTLS_FILE_OK && file[MTLS_PASS].data.n)
-		pin = mtls_bytes_line(file[MTLS_PASS].data, &at);
-	reason = mtls_token_open(file[MTLS_KEY].data, pin, &token, &in->error);
-	if (reason == MTLS_USABLE)
-		reason = load(in, token.key);
 	mtls_token_close(&token);
+	ERR_clear_error();
 	return reason;
 }
 
@@ -191,15 +172,10 @@ static bool explain(const struct ingest *in, enum mtls_reason reason)
 
 static bool judge(struct ingest *in)
 {
-	enum mtls_reason reason = mtls_credential_scan(&in->files, &in->blocks, &in->error);
+	enum mtls_reason reason = load(in, mtls_credential_scan(&in->files, &in->blocks, &in->error));
 
-	if (reason == MTLS_KEY_NEEDS_AGENT)
-		reason = load_token(in);
-	else if (reason == MTLS_USABLE)
-		reason = load(in, NULL);
 	if (reason == MTLS_USABLE && is_bad_setting(in))
 		reason = in->error.reason;
-	ERR_clear_error();
 	return reason == MTLS_USABLE || explain(in, reason);
 }
 

@@ -73,35 +73,14 @@ void agent_keys_end(struct agent_keys *keys)
 
 /* --- opening --------------------------------------------------------------------- */
 
-static enum mtls_reason open_in_token(const struct mtls_reading *r, struct agent_key *key, struct mtls_error *error)
-{
-	struct mtls_bytes pin = {NULL, 0};
-	enum mtls_reason reason;
-	size_t at = 0;
-
-	if (r->files.file[MTLS_PASS].how == MTLS_FILE_OK)
-		pin = mtls_bytes_line(r->files.file[MTLS_PASS].data, &at);
-	reason = mtls_token_open(r->files.file[MTLS_KEY].data, pin, &key->token, error);
-	key->in_token = reason == MTLS_USABLE;
-	if (reason == MTLS_USABLE && !X509_check_private_key(key->identity->leaf, key->token.key))
-		reason = mtls_fail(error, MTLS_PAIR_MISMATCH, MTLS_KEY, mtls_bytes_of(NULL));
-	return reason;
-}
-
 static enum mtls_reason open_token(const struct mtls_reading *r, struct agent_key *key, struct mtls_error *error)
 {
-	static struct mtls_blocks blocks; /* large, and nobody else's */
-	struct mtls_files files = r->files;
 	enum mtls_reason reason;
 
 	if (agent_sandbox_is_narrow())
-		return mtls_fail(error, MTLS_KEY_NEEDS_AGENT, MTLS_KEY, mtls_bytes_of("restart mtls-agent for it"));
-	files.agent = true;
-	reason = mtls_credential_scan(&files, &blocks, error);
-	if (reason == MTLS_USABLE)
-		reason = mtls_identity_load(&mtls_crypto_linked, &blocks, &key->identity, error);
-	if (reason == MTLS_USABLE)
-		reason = open_in_token(r, key, error);
+		return mtls_fail(error, MTLS_KEY_NEEDS_AGENT, MTLS_KEY, mtls_bytes_of(NULL));
+	reason = mtls_token_pair(&r->files, &key->identity, &key->token, error);
+	key->in_token = reason == MTLS_USABLE;
 	return reason;
 }
 
@@ -197,6 +176,11 @@ static void take_broken(struct agent_keys *keys, const struct mtls_reading *r)
 		keys->broken_ms = agent_now_ms();
 	keys->broken_said = false;
 	mtls_reading_explain(r, &r->error, keys->sentence, sizeof(keys->sentence));
+	if (r->error.reason == MTLS_KEY_NEEDS_AGENT)
+		snprintf(
+			keys->sentence, sizeof(keys->sentence),
+			"%s: the key is in a token now, which the walls around a key in a file keep out; restart mtls-agent",
+			mtls_reading_what(r, &r->error));
 }
 
 static void say_broken(struct agent_keys *keys, bool now)
@@ -269,11 +253,8 @@ bool agent_keys_revive(struct agent_keys *keys, struct agent_key *key)
 	digest_of(&r, content);
 	if (r.reason == MTLS_KEY_NEEDS_AGENT && memcmp(content, keys->content, 32) == 0) {
 		mtls_token_close(&key->token);
-		reason = open_in_token(&r, key, &r.error);
-		key->in_token = true;
+		reason = mtls_token_of(&r.files, key->identity, &key->token, &r.error);
 		key->refused = reason == MTLS_PASSPHRASE_WRONG;
-		if (reason == MTLS_PAIR_MISMATCH)
-			mtls_token_close(&key->token);
 		ERR_clear_error();
 	}
 	mtls_reading_free(&r);

@@ -119,18 +119,23 @@ bool mtls_answer_read(struct mtls_bytes packet, enum mtls_signing_status *status
 
 /* --- is it TLS? ------------------------------------------------------------------- */
 
+/*
+ * RFC 8446 4.4.3. Its words stand in two parts: a file that has them whole is one with TLS inside, to mtls-run
+ * (launcher/run/fingerprint.c).
+ */
 static bool is_tls13(struct mtls_bytes content)
 {
-	static const char context[] = "TLS 1.3, client CertificateVerify"; /* with its NUL: RFC 8446 4.4.3 */
-	size_t hash = content.n - 64 - sizeof(context);
+	static const char first[] = "TLS 1.3, client ", second[] = "CertificateVerify"; /* with its NUL */
+	const size_t first_n = sizeof(first) - 1, head = 64 + first_n + sizeof(second);
 
-	if (content.n < 64 + sizeof(context) || (hash != 32 && hash != 48))
+	if (content.n != head + 32 && content.n != head + 48)
 		return false;
 	for (size_t i = 0; i < 64; i++) {
 		if (content.p[i] != ' ')
 			return false;
 	}
-	return mtls_compare(content.p + 64, context, sizeof(context)) == 0;
+	return mtls_compare(content.p + 64, first, first_n) == 0 &&
+	       mtls_compare(content.p + 64 + first_n, second, sizeof(second)) == 0;
 }
 
 enum { CLIENT_HELLO = 1, CERTIFICATE_REQUEST = 13, CLIENT_KEY_EXCHANGE = 16 };

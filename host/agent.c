@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <time.h>
 
-#define RETRY_NS 2000000L /* for a place in the agent's queue */
+static const struct timespec RETRY = {0, 2000000L};
 
 /* Who may be behind the socket: see the contract, section 4, and docs/AGENT.md. */
 struct trusted {
@@ -112,13 +112,12 @@ static int plain_connect(int fd, const struct sockaddr_un *to)
 
 static enum mtls_agent_state reach(int fd, const char *path, long long until)
 {
-	static const struct timespec pause = {0, RETRY_NS};
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 
 	memcpy(to.sun_path, path, strlen(path) + 1);
 	while (plain_connect(fd, &to) != 0) {
 		if (errno == EAGAIN && milliseconds() < until)
-			nanosleep(&pause, NULL);
+			nanosleep(&RETRY, NULL);
 		else if (errno == EAGAIN)
 			return MTLS_AGENT_SLOW;
 		else if (errno != EINTR)
@@ -127,7 +126,7 @@ static enum mtls_agent_state reach(int fd, const char *path, long long until)
 	return MTLS_AGENT_READY;
 }
 
-/* false: the time is over. */
+/* false: the time is over. Where poll(2) is not allowed (seccomp), what it was to wait for is tried now and then. */
 static bool wait_for(int fd, short what, long long until)
 {
 	struct pollfd poller = {.fd = fd, .events = what};
@@ -136,10 +135,14 @@ static bool wait_for(int fd, short what, long long until)
 		long long left = until - milliseconds();
 		int n = poll(&poller, 1, left > 0 ? (int)left : 0);
 
-		if (n > 0 || (n < 0 && errno != EINTR))
+		if (n > 0)
 			return true;
-		if (n == 0 && left <= 0)
+		if (left <= 0)
 			return false;
+		if (n < 0 && errno != EINTR) {
+			nanosleep(&RETRY, NULL);
+			return true;
+		}
 	}
 }
 

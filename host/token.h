@@ -9,6 +9,7 @@
 #define MTLS_HOST_TOKEN_H
 
 #include "core/credential.h"
+#include "host/identity.h"
 
 #include <openssl/evp.h>
 
@@ -31,6 +32,17 @@ struct mtls_token {
  */
 enum mtls_reason mtls_token_open(struct mtls_bytes text, struct mtls_bytes pin, struct mtls_token *out,
 				 struct mtls_error *);
+/*
+ * For files of which core/ says key-needs-agent: certificate, token (the passphrase file's line is its PIN), and that
+ * they belong together; the certificate first, because a PIN is not to be tried in vain. MTLS_USABLE with *identity, to
+ * be freed, without a key, and *token, to be closed; else a broken word and neither.
+ */
+enum mtls_reason mtls_token_pair(const struct mtls_files *, struct mtls_identity **identity, struct mtls_token *token,
+				 struct mtls_error *);
+/* The token alone, for an identity that is there already. */
+enum mtls_reason mtls_token_of(const struct mtls_files *, const struct mtls_identity *, struct mtls_token *,
+			       struct mtls_error *);
+
 /* Also an empty one. */
 void mtls_token_close(struct mtls_token *);
 

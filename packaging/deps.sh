@@ -13,7 +13,7 @@ packages() {
 	check) echo softhsm2 libengine-pkcs11-openssl check libsubunit-dev binutils libnss3-tools curl python3 openssl socat libio-socket-ssl-perl ruby php-cli w3m strace procps libcap2-bin
 		echo wget git gnutls-bin ldap-utils lftp aria2 emacs-nox lynx apt musl-tools debian-archive-keyring zsh groff-base systemd ;;
 	firmware) echo gcc-arm-none-eabi picolibc-arm-none-eabi qemu-system-arm libslirp-dev debian-archive-keyring bzip2 xz-utils ;;
-	check-all) echo valgrind clang libclang-rt-14-dev libpython3.11-testsuite debootstrap python3-requests opensc swtpm tpm2-tools tpm2-openssl libtss2-tcti-swtpm0 ;;
+	check-all) echo valgrind clang libclang-rt-14-dev libpython3.11-testsuite debootstrap python3-requests opensc swtpm tpm2-tools tpm2-openssl libtss2-tcti-swtpm0 e2fsprogs ;;
 	oracles) echo openssl libpython3.11-testsuite perl libnet-ssleay-perl libio-socket-ssl-perl ruby debian-archive-keyring xz-utils ;;
 	bench) echo torsocks proxychains4 openssl ;;
 	*) echo "deps: unknown set $1" >&2; exit 2 ;;

@@ -25,6 +25,7 @@ enum cred_exit {
 struct cred {
 	const char *verb; /* for messages; NULL before it is known */
 	const char *dir;  /* --dir, or NULL */
+	char **argv;      /* main's */
 	struct mtls_environment env;
 	int failed; /* exit status of a failure of ours: CRED_FAILED, or what the verb has instead */
 };

@@ -90,7 +90,7 @@ static int run(struct cred *cred, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct cred cred = {.failed = CRED_FAILED};
+	struct cred cred = {.failed = CRED_FAILED, .argv = argv};
 	int status;
 
 	signal(SIGXFSZ, SIG_IGN); /* write(2) says it, and the temporary file goes */

@@ -196,6 +196,7 @@ int cred_probe(struct cred *cred, int argc, char **argv)
 		return status;
 	if (!cred_open(cred, &credential))
 		return cred_fail(cred, cred->failed, "the credential cannot be read now: %s", strerror(errno));
+	probe_start_with_shim(&probe);
 	before = signal(SIGPIPE, SIG_IGN); /* libssl writes with write(2) */
 	status = run(&probe);
 	signal(SIGPIPE, before);

@@ -58,7 +58,7 @@ struct probe_request {
 	unsigned char type[PROBE_TYPES]; /* ClientCertificateType, TLS 1.2 */
 	size_t n_types;
 	enum mtls_reason decision;
-	bool presented; /* and handed to libssl, which takes it; never with an agent, whose key is not here */
+	bool presented; /* and handed to libssl, which takes it, or left to the shim, which does so */
 };
 
 /* One connection. version 0: no TLS came about, and why says so; else the members below it hold. */
@@ -88,6 +88,11 @@ struct probe_facts {
 };
 int probe_answer(SSL *, void *facts);
 void probe_see_server(SSL *, struct probe_result *);
+
+/* probe_agent.c. Are signatures made by the preloaded shim, as in any program? */
+bool probe_by_shim(const struct probe *);
+/* Where an agent has the key: starts this program again with the shim, which does not return, or returns. */
+void probe_start_with_shim(const struct probe *);
 
 /* probe_report.c. */
 enum probe_exit probe_judge(const struct probe *, const struct probe_result *);

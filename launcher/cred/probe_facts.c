@@ -158,9 +158,9 @@ static void answer(SSL *ssl, const struct probe_facts *known)
 	request->issuer_accepted = facts.issuer_accepted;
 	request->decision = mtls_policy_decide(&credential->reading.policy, &facts);
 	SSL_certs_clear(ssl);
-	request->presented =
-		request->decision == MTLS_PRESENTED && !known->probe->cred->env.disable && credential->identity->key;
-	if (request->presented && !install(ssl, credential->identity)) {
+	request->presented = request->decision == MTLS_PRESENTED && !known->probe->cred->env.disable &&
+			     (credential->identity->key || probe_by_shim(known->probe));
+	if (request->presented && credential->identity->key && !install(ssl, credential->identity)) {
 		SSL_certs_clear(ssl);
 		request->presented = false;
 		request->decision = MTLS_KEY_UNSUPPORTED;

@@ -171,7 +171,8 @@ static void withheld(const struct probe *probe, enum mtls_reason reason)
 
 	if (reason == MTLS_AGENT_UNAVAILABLE) {
 		line("  decision", "withheld, %s: %s: %s", word, probe->cred->env.agent,
-		     mtls_agent_sentence(probe->credential->agent));
+		     probe->credential->agent == MTLS_AGENT_READY ? "it has gone away in the middle"
+								  : mtls_agent_sentence(probe->credential->agent));
 	} else if (reason == MTLS_BAD_SETTING) {
 		text = cred_sentence(reading, &reading->policy.error);
 		line("  decision", "withheld, %s: %s", word, text ? text : sentence);
@@ -195,7 +196,7 @@ static void decision(const struct probe *probe, const struct probe_request *requ
 	else if (probe->cred->env.disable)
 		line("  decision", "withheld: MTLS_DISABLE is 1, so the library does nothing");
 	else if (request->decision == MTLS_PRESENTED)
-		line("  decision", "a program would present it; not this one, as the key is with the agent");
+		line("  decision", "a program would present it; not this one, as libmtls-run.so is not found");
 	else
 		withheld(probe, request->decision);
 }

@@ -334,6 +334,21 @@ static bool set_up(struct session *s, int max, bool alpn)
 	return SSL_set1_host(s->ssl, target->host) && SSL_set_tlsext_host_name(s->ssl, target->host);
 }
 
+/* It was to present and to have the agent sign: did it? */
+static void look_after_shim(struct session *s)
+{
+	struct probe_result *result = s->result;
+
+	if (!SSL_get_certificate(s->ssl)) {
+		result->request.presented = false;
+		result->request.decision = MTLS_AGENT_UNAVAILABLE;
+	} else if (result->end == PROBE_HERE) {
+		snprintf(result->why, PROBE_WHY,
+			 "the agent did not make the signature that it had promised; see what "
+			 "mtls-agent says");
+	}
+}
+
 void probe_tls(struct probe *probe, int max, bool alpn, struct probe_result *result)
 {
 	struct session s = {.probe = probe, .result = result};
@@ -346,6 +361,8 @@ void probe_tls(struct probe *probe, int max, bool alpn, struct probe_result *res
 			fails(&s);
 		else if (shake_hands(&s))
 			hear_verdict(&s);
+		if (s.ssl && result->request.presented && !probe->credential->identity->key)
+			look_after_shim(&s);
 		if (s.ssl && SSL_is_init_finished(s.ssl))
 			SSL_shutdown(s.ssl);
 		SSL_free(s.ssl);

@@ -1,16 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# mtls-agent --ingest: what is moved, what is refused and stays to the byte, and that a kill or a fault at any step
-# loses nothing. Each system call in turn, and a disk that is searched afterwards: tests/all/ingest.sh.
+# mtls-agent --ingest: what is moved, and what is refused and stays to the byte. Kills and faults: 71-ingest-cut.sh.
 
 # shellcheck source=tests/e2e/ingest.sh
 . tests/e2e/ingest.sh
 
 parallel=2
 deadline=120
-
-setup() { fault_library "$W/fault.so"; }
 
 need_root() { if [ "$(id -u)" != 0 ] || ! command -v setpriv >/dev/null; then skip "needs root, and setpriv"; fi; }
 nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
@@ -78,13 +75,10 @@ test_modes_whatever_the_umask() {
 	done
 }
 
-# token LABEL PIN FOLDER: the folder's key goes into a token of SoftHSM's; in has its URI, its PIN and its certificate
+# token LABEL PIN FOLDER: the folder's key goes into a token; in has its URI, its PIN and its certificate
 token() {
-	mkdir -p hsm
-	printf 'directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n' "$T/hsm" >hsm.conf
-	export SOFTHSM2_CONF=$T/hsm.conf
-	softhsm2-util --init-token --free --label "$1" --pin "$2" --so-pin 87654321 >log 2>&1 || fail "$(<log)"
-	softhsm2-util --import "$3/$key" --token "$1" --pin "$2" --id 01 --label key >log 2>&1 || fail "$(<log)"
+	soft_token "$1" "$2"
+	soft_key "$1" "$2" "$3/$key" 01 key
 	inbox
 	cp "$3/$cert" in
 	echo "pkcs11:token=$1;object=key;type=private" >in/$key
@@ -93,7 +87,9 @@ token() {
 
 # What names a key is moved as a key is; the token tells whether it is the certificate's.
 test_a_key_in_a_token() {
-	require softhsm2-util
+	# shellcheck source=tests/e2e/tokens.sh
+	. "$TOP/tests/e2e/tokens.sh"
+	soft_setup
 	inbox "$PKI/device-rsa"
 	moved "$PKI/device-rsa"
 	token box 12345678 "$PKI/device"
@@ -205,11 +201,13 @@ test_odd_files() {
 		inbox "$PKI/device"; rm -f "in/$name"; mkdir "in/$name"; refused "in/$name: this is not a regular file"
 		inbox "$PKI/device"; ln -f outside/$key "in/$name"; refused "in/$name: this file has another name"
 		inbox "$PKI/device"; truncate -s 1048577 "in/$name"; refused "in/$name: this is too large"
-		inbox "$PKI/device"; truncate -s 100G "in/$name"; refused "in/$name: this is too large"
 		inbox "$PKI/device"; ln -sf /dev/zero "in/.$name.taken"; refused "in/.$name.taken: this is a link"
 		inbox "$PKI/device"; ln -f outside/$key "in/.$name.taken"; refused "in/.$name.taken: this file has another name"
 	done
 	unchanged outside "$outside"
+	inbox "$PKI/device"; truncate -s 100G in/$key; ingest # is not read first
+	expect_rc 1
+	one_line err "in/$key: this is too large; nothing was moved"
 	inbox "$PKI/device"; mkfifo in/$pass; ln -sf nowhere in/$conf
 	refused "in/$pass: this is not a regular file" "in/$conf: this is a link"
 	inbox "$PKI/device"; chmod 606 in/$key; refused "in/$key: somebody else could replace it"
@@ -340,138 +338,14 @@ test_taken_before() {
 	expect_inbox_clear
 	[ -z "$(tr -d '\0' <&5)" ] || fail "it was not overwritten"
 	expect_there "$PKI/device"
-}
-
-# --- kills and faults ------------------------------------------------------------------
-
-new=key/ec-pkcs8-aes-256-cbc
-
-# faulty N ERRNO: ingest whose Nth step fails, 0: kills; its steps are in $steps
-faulty() {
-	attempt env FAULT_AT="$1" FAULT_ERRNO="$2" LD_PRELOAD="$W/fault.so" "$probes/ingest" in d 9>steps
-	steps=$(<steps)
-}
-
-# prepare BEFORE: a full inbox, and d as it was before
-prepare() {
-	rm -rf d
-	[ "$1" = none ] || cp -a "$1" d
-	inbox "$PKI/$new"
-	echo 'hosts = *.example' >in/$conf
-}
-
-in_force() { cat "$1/$cert" "$1/$key" "$1/$pass" "$1/$conf" 2>/dev/null | sha256sum; }
-
-# The inbox has all of it, or d has; d has the old or the new; nobody can read a key.
-expect_sane() {
-	local now
-	now=$(in_force d)
-	[ "$now" = "$new_sum" ] || [ "$(in_force in)" = "$new_sum" ] || fail "lost: $1"
-	[ "$now" = "$new_sum" ] || [ "$now" = "$old_sum" ] || fail "torn: $1: $(ls -lAR d)"
-	[ -z "$(find d in -name "*$key*" -type f -perm /077 2>/dev/null)" ] || fail "open to others: $1"
-}
-
-at_each_step() {
-	local n before=$1 last old_sum new_sum
-	prepare "$before"
-	new_sum=$(in_force in)
-	old_sum=$(in_force d)
-	faulty 0 0
-	expect_rc 0
-	last=$(wc -w <steps)
-	[[ $steps = *'renameat fsync '*'renameat renameat renameat renameat fsync '*'pwrite fsync unlinkat '*'fsync ' ]] || fail "not durable: $steps"
-	for ((n = 1; n <= last; n++)); do
-		prepare "$before"
-		faulty "$n" 28
-		[ "$rc" = 0 ] || expect_rc 1
-		[ "$rc" = 0 ] || grep -q 'No space left on device' err || fail "said: $(<err)"
-		expect_sane "$steps"
-		ingest
-		expect_rc 0
-		expect_inbox_clear
-		[ "$(in_force d)" = "$new_sum" ] || fail "not finished after $steps"
-		prepare "$before"
-		faulty "$n" 0
-		expect_rc 137
-		expect_sane "$steps"
-		ingest
-		expect_rc 0
-		expect_inbox_clear
-		[ "$(in_force d)" = "$new_sum" ] || fail "not finished after $steps"
-		[ "$(find d -type f | wc -l)" = 4 ] || fail "left behind after $steps: $(find d)"
-	done
-}
-
-test_a_fault_or_a_kill_at_any_step() { at_each_step none; }
-
-test_the_same_over_another() {
-	inbox "$PKI/device-rsa"
-	echo 'issuer = match' >in/$conf
-	moved "$PKI/device-rsa"
-	mv d before
-	at_each_step before
-}
-
-test_the_same_over_plain_files() {
-	mkdir before
-	cp "$PKI/key/rsa-pkcs8-scrypt/"* before
-	at_each_step before
-}
-
-test_full_disk() {
-	local before
-	inbox "$PKI/device"
-	moved "$PKI/device"
-	inbox "$PKI/device-rsa"
-	before=$(snapshot in; find d -name '*.pem' | sort)
-	attempt sh -c 'ulimit -f 0; trap "" XFSZ; exec "$@" 2>&1' - "$probes/ingest" in d
+	inbox # one that is not ours keeps none of the others
+	ln -s ../d/$key in/.$cert.taken
+	cp "$PKI/device-rsa/$key" in/.$key.taken
+	ingest
 	expect_rc 1
-	[ "$(snapshot in; find d -name '*.pem' | sort)" = "$before" ] || fail "changed: $(find in d)"
-	mkdir full
-	unshare -m mount -t tmpfs none full 2>/dev/null || skip "no mount namespaces here"
-	export probes
-	# two pages: the pair fits, no third file does
-	unshare -m sh -ec 'mount -t tmpfs -o size=8k,mode=755 none full; cp in/*.pem .; "$probes/ingest" in full 2>err; cp *.pem in
-		! "$probes/ingest" in full 2>err; ls in; find full -type f | wc -l; "$CRED" check -d full' >out
-	expect_text err 'No space left on device; nothing was moved'
-	[[ $(<out) = "$cert"$'\nnotes\n'"$key"$'\n2\nusable: '* ]] || fail "$(<out)"
-}
-
-# --- somebody writes meanwhile ------------------------------------------------------------
-
-# delayed CALL: ingest in the background, which stops for a second before its first CALL in the inbox; returns when it stops
-delayed() {
-	strace -o trace -e trace="$1" -e inject="$1:delay_enter=1000000:when=$2" "$probes/ingest" in d >out 2>err &
-	pid=$!
-	until_true 10 calls "$1" "$2" || fail "it does not stop: $(cat trace err)"
-}
-calls() { [ "$(grep -c "^$1(" trace 2>/dev/null)" -ge "$2" ]; }
-
-# A newer file in the place of one that was read stays for the next start; the one that was read is erased.
-test_replaced_meanwhile() {
-	require strace
-	inbox "$PKI/device"
-	cp "$PKI/device-rsa"/* .
-	exec 5<in/$key
-	delayed renameat 4 # the last of the store; then those in the inbox
-	mv $key in/$key; mv $cert in/$cert
-	wait "$pid" || fail "it failed: $(<err)"
-	! grep "\"$key\".*taken" trace || fail "the newer key was taken"
-	[ -z "$(tr -d '\0' <&5)" ] || fail "what was read is still there"
+	one_line err "in/.$cert.taken: this is a link; put the file itself there; nothing was moved"
+	[ ! -e in/.$key.taken ] || fail "it is still there"
 	expect_there "$PKI/device"
-	moved "$PKI/device-rsa"
-}
-
-test_written_meanwhile() {
-	require strace
-	inbox "$PKI/device"
-	delayed renameat 4
-	cat "$PKI/device-rsa/$key" >in/$key; cat "$PKI/device-rsa/$cert" >in/$cert
-	! wait "$pid" || fail "nothing was said"
-	! grep "\"$key\".*taken" trace || fail "the newer key was taken"
-	expect_text err "in/$key: somebody has changed it since it was read; it waits for the next start"
-	expect_there "$PKI/device"
-	moved "$PKI/device-rsa"
 }
 
 # --- the agent itself ---------------------------------------------------------------------
@@ -493,8 +367,8 @@ serves() {
 
 # Programs may read certificate and settings where the agent has them. What is refused does not keep it from serving.
 test_the_agent_serves_what_was_in_the_inbox() {
-	# shellcheck source=tests/e2e/agents.sh
-	. "$TOP/tests/e2e/agents.sh" # it has another $cert
+	# shellcheck source=tests/e2e/agent_clients.sh
+	. "$TOP/tests/e2e/agent_clients.sh" # it has another $cert
 	require_users
 	require curl
 	agents_setup

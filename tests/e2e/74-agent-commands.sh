@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # What mtls-run and mtls-cred say of an agent: --agent finds it, check, show and probe ask it, --explain tells of it. The
-# agent is a script here, which says whatever the test wants; with the real one: 70-agent.sh, examples/agent.
+# agent is mostly a script here, which says whatever the test wants; with the real one: 70-agent.sh, examples/agent.
 
 . "$TOP/tests/e2e/launcher.sh"
 . "$TOP/tests/e2e/probe.sh"
@@ -13,7 +13,8 @@ setup() {
 	GOOD=$PKI/device
 	mkdir "$W/public" # the certificate alone
 	cp "$GOOD/client_cert.pem" "$W/public/"
-	# agent.py SOCKET LOG STATUS [STATUS-FOR-DIGESTS]: answers each probe with that byte; -1: never
+	# agent.py SOCKET LOG STATUS [STATUS-FOR-DIGESTS]: answers with that byte; -1: never. With PROBES so many of them,
+	# then 1
 	cat >"$W/agent.py" <<-'PY'
 		import os, socket, sys
 		path, log, status = sys.argv[1], open(sys.argv[2], 'ab', 0), [int(s) for s in sys.argv[3:]]
@@ -21,13 +22,14 @@ setup() {
 		listener.bind(path + '~')
 		listener.listen(8)
 		os.rename(path + '~', path)
-		kept = []
+		kept, left = [], int(os.environ.get('PROBES', 1000))
 		while True:
 		    peer = listener.accept()[0]
 		    question = peer.recv(70000)
 		    if not question: continue
 		    log.write(f'{question[1]} {question[3]} {question[4:36].hex()} {len(question)}\n'.encode())
-		    answer = status[-1 if question[3] == 2 else 0]
+		    answer = status[-1 if question[3] == 2 else 0] if left > 0 else 1
+		    left -= 1
 		    if answer < 0: kept.append(peer)
 		    else:
 		        peer.send(bytes([1, answer]))
@@ -161,6 +163,16 @@ test_run_warns() {
 	refuses 'the private key is missing' -- "$RUN" -d "$W/public" sh -c 'exit 7' # the twin
 }
 
+# The words of TLS that an agent looks for are no TLS inside.
+test_our_own_programs_have_none_inside() {
+	local program
+	for program in "$CRED" "$BUILD/mtls-agent"; do
+		attempt "$RUN" -d "$GOOD" "$program" --version
+		expect_rc 0
+		expect_silence
+	done
+}
+
 # explained LINE: --explain of openssl has it
 explained() {
 	"$RUN" -d "$W/public" --agent="$T/a" --explain openssl >out
@@ -206,10 +218,58 @@ test_probe() {
 	probe 1 "localhost:$port"
 	both decision "$unavailable $T/a: the agent does not serve this user; start it with --allow and this user's name"
 	agent 0
-	probe 1 "localhost:$port"
-	both decision 'a program would present it; not this one, as the key is with the agent'
-	both result 'the server goes on without it: it answered HTTP/1.1 200 OK'
 	MTLS_HOSTS='*.internal' probe 1 "localhost:$port"
 	both decision 'withheld, host-not-listed: the server is not allowed by the host patterns (MTLS_HOSTS); add it to MTLS_HOSTS if it should see the certificate'
 	! grep -q CN=device "$seen" || fail "the server saw us: $(grep -m 1 CN=device "$seen")"
+}
+
+# With the library preloaded into itself mtls-cred is served as any program is.
+test_probe_presents() {
+	server_start required --request required
+	"$BUILD/mtls-agent" -d "$GOOD" --socket a 2>agent.log &
+	until_true 10 grep -q 'signs for' agent.log
+	export MTLS_AGENT=$T/a
+	cred=$W/public
+	probe 0 "localhost:$port"
+	both decision presented
+	both result 'accepted: it answered HTTP/1.1 200 OK'
+	expect_seen subject=CN=device chain=2 tls=1.3 result=ok
+	expect_seen subject=CN=device chain=2 tls=1.2 result=ok
+	cred=$PKI/device-other # another key
+	probe 1 "localhost:$port"
+	both decision "$unavailable $T/a: the agent has no key for this certificate; give program and agent the same certificate"
+	server_start stranger --request required --ca "$PKI/other-ca.pem"
+	cred=$W/public
+	probe 2 "localhost:$port"
+	both decision presented
+	both result 'refused: alert unknown_ca (48)'
+}
+
+# After a request in the middle of the connection, and with the folder found by a variable.
+test_probe_presents_later() {
+	server_start later --pha --request optional --no-tickets
+	"$BUILD/mtls-agent" -d "$GOOD" --socket a 2>agent.log &
+	until_true 10 grep -q 'signs for' agent.log
+	attempt env "SSL_CERT_FILE=$PKI/ca.pem" MTLS_AGENT="$T/a" MTLS_DIR="$W/public" MTLS_LOG=debug "$CRED" probe "localhost:$port"
+	[ ! -s err ] || fail "said: $(<err)"
+	says 1.3 asks 'after the request (post-handshake authentication)'
+	says 1.3 decision presented
+}
+
+test_probe_says_what_it_cannot() {
+	server_start optional --request optional
+	export MTLS_AGENT=$T/a
+	cred=$W/public
+	PROBES=4 agent 0 # two of each process; the fifth is the library's
+	probe 1 "localhost:$port"
+	says 1.3 decision "$unavailable $T/a: it has gone away in the middle"
+	says 1.3 result 'the server goes on without it: it answered HTTP/1.1 200 OK'
+	agent 0
+	mkdir bin
+	cp "$CRED" bin/
+	CRED=$T/bin/mtls-cred probe 1 "localhost:$port"
+	both decision 'a program would present it; not this one, as libmtls-run.so is not found'
+	both result 'the server goes on without it: it answered HTTP/1.1 200 OK'
+	! grep -q CN=device "$seen" || fail "the server saw us: $(grep -m 1 CN=device "$seen")"
+	no 4 "localhost:$port: the agent did not make the signature that it had promised; see what mtls-agent says" "localhost:$port"
 }

@@ -63,6 +63,15 @@ descriptors() {
 	ls "/proc/$agent/fd" | wc -l
 }
 
+# seccomp FIELD: of the agent's /proc/PID/status
+seccomp() {
+	sed -n "s/^$1:\t//p" "/proc/$agent/status"
+}
+
+has_filters() {
+	[ "$(seccomp Seccomp_filters)" = "$1" ]
+}
+
 # is_answered WORD OPTION...
 is_answered() {
 	local word=$1
@@ -114,5 +123,5 @@ asked_by() {
 	local user=$1 word=$2
 	shift 2
 	(as "$user" ./ask "$T/$socket" cert.pem "$@") >answer 2>&1 || true
-	[ "$(cat answer)" = "$word" ] || fail "$user asked $*: $(sort answer | uniq -c), not $word"
+	[ "$(sort -u answer)" = "$word" ] || fail "$user asked $*: $(sort answer | uniq -c), not $word"
 }

@@ -2,6 +2,8 @@
 /* host/agent.c: what becomes of answers and of nonsense, and how long it waits. */
 #include "tests/unit/agent_client_fixture.h"
 
+#include <seccomp.h>
+
 Suite *agent_client_suite(void);
 
 /* --- answers -------------------------------------------------------------------------------- */
@@ -160,7 +162,7 @@ static void fill_backlog(int *held, int n)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 
-	strcpy(to.sun_path, path);
+	memcpy(to.sun_path, path, sizeof(path));
 	for (int i = 0; i < n; i++) {
 		held[i] = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 		if (connect(held[i], (struct sockaddr *)&to, sizeof(to)) != 0) {
@@ -218,6 +220,32 @@ START_TEST(signals)
 }
 END_TEST
 
+/* Programs that gave poll(2) away; in a process of its own, for it does not come back. */
+START_TEST(poll_is_refused)
+{
+	struct script script = answer(MTLS_SIGNED, 100);
+	int status;
+	pid_t child;
+
+	script.wait_ms = 50;
+	start(&script);
+	child = fork();
+	if (child == 0) {
+		scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+		bool ok = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(poll), 0) == 0 &&
+			  seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ppoll), 0) == 0 &&
+			  seccomp_load(filter) == 0;
+
+		alarm(10);
+		ok = ok && sign() == MTLS_AGENT_READY && kill(server, SIGSTOP) == 0 && probe() == MTLS_AGENT_SLOW &&
+		     sign() == MTLS_AGENT_SLOW;
+		_exit(ok ? 0 : 1);
+	}
+	waitpid(child, &status, 0);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 static void add_answers(TCase *t)
 {
 	tcase_add_loop_test(t, every_answer, 0, MTLS_STATUSES + 2);
@@ -241,6 +269,7 @@ Suite *agent_client_suite(void)
 	tcase_add_test(t, stopped);
 	tcase_add_test(t, full_queue);
 	tcase_add_test(t, signals);
+	tcase_add_test(t, poll_is_refused);
 	suite_add_tcase(s, t);
 	return s;
 }
