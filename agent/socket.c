@@ -103,6 +103,28 @@ static char *absolute(const char *path)
 	return whole;
 }
 
+static bool folder_of(const char *path, char folder[sizeof(((struct sockaddr_un *)0)->sun_path)])
+{
+	int n = (int)(strrchr(path, '/') - path + 1);
+
+	return snprintf(folder, sizeof(((struct sockaddr_un *)0)->sun_path), "%.*s", n, path) == n;
+}
+
+/* host/agent.c's rule, told to whoever can do something about it: before any program asks in vain. */
+static void warn_of_folder(const char *path)
+{
+	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	struct stat st;
+
+	if (geteuid() == 0 || !folder_of(path, folder) || stat(folder, &st) != 0)
+		return;
+	if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)))
+		agent_say(
+			"%s: programs of other users will not trust a socket here; put it in a folder that is this user's "
+			"and that nobody else can write",
+			folder);
+}
+
 /* A second agent must not find the socket between our bind and our listen. -1: does without. */
 static int lock_folder(const char *path)
 {
@@ -111,7 +133,8 @@ static int lock_folder(const char *path)
 	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	int fd;
 
-	snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') - path + 1), path);
+	if (!folder_of(path, folder))
+		return -1;
 	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && agent_now_ms() < until)
 		nanosleep(&pause, NULL);
@@ -191,6 +214,8 @@ static bool open_own(struct agent_socket *s, bool all)
 	good = clear_path(&at) && bind_and_listen(s, &at, all);
 	if (lock >= 0)
 		close(lock);
+	if (good && all)
+		warn_of_folder(s->path);
 	return good;
 }
 

@@ -44,6 +44,28 @@ test_no_place_for_a_socket() {
 	fi
 }
 
+# Who may replace the socket could be asked instead of the agent: programs look, so the agent says it first.
+test_a_folder_that_others_can_write() {
+	as_users
+	cp -r "$cred" device
+	chown -R 65534 device
+	install -d -m 1777 open
+	install -d -o 65534 own
+	start_as nobody -d device --socket open/s --allow bin
+	expect_text log 'open/: programs of other users will not trust a socket here'
+	socket=open/s
+	asked_by bin foreign
+	asked_by nobody signed
+	finish
+	start_as nobody -d device --socket open/s # for itself it is good enough
+	no_text log trust
+	finish
+	start_as nobody -d device --socket own/s --allow bin
+	no_text log trust
+	socket=own/s
+	asked_by bin signed
+}
+
 test_default_socket() {
 	as_users
 	install -d -o 65534 run

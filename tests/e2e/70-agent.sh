@@ -239,6 +239,32 @@ test_closed_to_its_own_user() {
 	fi
 }
 
+# As with /etc/ld.so.preload: the shim is in the agent too, and does nothing there.
+test_the_shim_in_the_agent() {
+	LD_PRELOAD=$LIB MTLS_LOG=info start -d "$cred" --socket s
+	asked signed
+	no_text log mtls-run
+	no_text log 'not wiped'
+}
+
+# Without the right to lock memory, and with less than the keys' own heap.
+test_little_locked_memory() {
+	local limit
+	as_users
+	cp -r "$cred" device
+	chown -R 65534 device
+	install -d -o 65534 own
+	socket=own/s
+	for limit in '0 not locked' '8388608 private numbers are locked, the rest is not'; do
+		(as nobody prlimit "--memlock=${limit%% *}" ./mtls-agent -d device --socket own/s -v) 2>log &
+		agent=$!
+		started
+		asked_by nobody signed
+		expect_text log "memory: ${limit#* }"
+		finish
+	done
+}
+
 test_closed_standard_files() {
 	"$AGENT" -d "$cred" --socket s <&- >&- 2>&- &
 	agent=$!
