@@ -84,6 +84,8 @@ static enum mtls_signing_status sign(const struct agent *agent, struct agent_key
 		key->failed = false;
 		return MTLS_SIGNED;
 	}
+	if (!key->in_token) /* it is here: a scheme that this very key does not make (RFC 4055 3.1, few bits) */
+		return MTLS_NOT_TLS;
 	key->failed = true;
 	key->retry_ms = agent_now_ms() + FAILED_MS;
 	return MTLS_KEY_FAILED;

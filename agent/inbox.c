@@ -236,10 +236,11 @@ static bool erase_taken(const struct inbox *inbox)
 
 	for (int i = 0; i < MTLS_FILES; i++) {
 		name_taken(i, name);
-		ok = open_file(inbox, name, &file) && ok;
-		if (ok && file.fd >= 0) {
+		if (!open_file(inbox, name, &file)) {
+			ok = false;
+		} else if (file.fd >= 0) {
 			any = true;
-			ok = erase_file(inbox, name, &file);
+			ok = erase_file(inbox, name, &file) && ok;
 		}
 		close_file(&file);
 	}

@@ -5,6 +5,7 @@
  */
 #include "agent/clock.h"
 #include "agent/ingest.h"
+#include "agent/memory.h"
 #include "agent/sandbox.h"
 #include "agent/say.h"
 #include "agent/serve.h"
@@ -131,7 +132,8 @@ int main(int argc, char **argv)
 		return AGENT_FAILED;
 	close_inherited(handed == 1);
 	umask(077);
-	agent_sandbox_begin(agent.options.verbose);
+	agent_sandbox_begin();
+	agent_memory_begin(agent.options.verbose);
 	agent.signals = catch_signals();
 	mtls_environment_read(&env, environ);
 	if (agent.options.dir)

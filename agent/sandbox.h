@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 
-/* First thing, before any secret is read. verbose: says what memory is locked. */
-void agent_sandbox_begin(bool verbose);
+/* First thing, before any secret is read. */
+void agent_sandbox_begin(void);
 /*
  * The system call filter. narrow: for a key in a file: no socket, no file opened for writing, no new process or
  * program, no new code. Else for what tokens' modules do: no program, no process, no network but this machine's, no

@@ -7,8 +7,8 @@
 #include "host/token.h"
 
 /*
- * The question must have been judged for the key's type (mtls_question_judge). false: the key does not sign; *n is 0.
- * libcrypto's queue of errors is emptied.
+ * The question must have been judged for the key's type (mtls_question_judge). false: the key does not sign, or there
+ * is none while its token is away; *n is 0. libcrypto's queue of errors is emptied.
  */
 bool agent_sign(const struct mtls_token *, const struct mtls_question *, unsigned char signature[MTLS_SIGNATURE_MAX],
 		size_t *n);

@@ -138,17 +138,26 @@ static bool is_tls13(struct mtls_bytes content)
 	       mtls_compare(content.p + 64 + first_n, second, sizeof(second)) == 0;
 }
 
-enum { CLIENT_HELLO = 1, CERTIFICATE_REQUEST = 13, CLIENT_KEY_EXCHANGE = 16 };
+enum { CLIENT_HELLO = 1, SERVER_HELLO = 2, CERTIFICATE_REQUEST = 13, CLIENT_KEY_EXCHANGE = 16 };
+
+/*
+ * The version that a ClientHello begins with. What a server of TLS 1.2 signs (RFC 8422 5.4) begins with 32 random bytes
+ * of its client's: one in 2^36 of those or fewer looks like a ClientHello's beginning.
+ */
+static bool is_version(const unsigned char *p, bool datagram)
+{
+	return datagram ? p[0] == 0xfe && (p[1] == 0xff || p[1] == 0xfd) : p[0] == 3 && p[1] <= 3;
+}
 
 /* Handshake messages end to end: type, length in 3 bytes, and in DTLS 8 bytes of number and fragment more. */
 static bool is_handshake(struct mtls_bytes content)
 {
 	bool datagram = content.n > 13 && content.p[4] == 0 && content.p[5] < 3 && content.p[12] == 0xfe;
-	size_t head = datagram ? 12 : 4, at = 0;
+	size_t head = datagram ? 12 : 4, at = 0, number = 0;
 	bool asked = false;
 	unsigned type = 0;
 
-	if (content.n < head + 2 || content.p[0] != CLIENT_HELLO || (!datagram && content.p[4] != 3))
+	if (content.n < head + 2 || content.p[0] != CLIENT_HELLO || !is_version(content.p + head, datagram))
 		return false;
 	while (at < content.n) {
 		const unsigned char *p = content.p + at;
@@ -158,7 +167,7 @@ static bool is_handshake(struct mtls_bytes content)
 			return false;
 		type = p[0];
 		n = (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
-		if (content.n - at - head < n)
+		if (content.n - at - head < n || (number++ == 1 && type != SERVER_HELLO))
 			return false;
 		asked = asked || type == CERTIFICATE_REQUEST;
 		at += head + n;

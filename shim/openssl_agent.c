@@ -230,6 +230,21 @@ static const OSSL_PARAM *making_settable_params(void *context, void *provider)
 	return list;
 }
 
+/* An RSA-PSS certificate may name the only hash (RFC 4055 3.1); libssl tries which ones it can begin with. */
+static bool is_other_hash(const struct making *making)
+{
+	char only[sizeof(making->hash)] = "";
+	OSSL_PARAM params[] = {
+		{OSSL_PKEY_PARAM_MANDATORY_DIGEST, OSSL_PARAM_UTF8_STRING, only, sizeof(only), OSSL_PARAM_UNMODIFIED},
+		{NULL, 0, NULL, 0, 0}};
+
+	if (making->key->type != MTLS_KEY_RSA_PSS ||
+	    making->key->library->f.EVP_PKEY_get_params(making->key->public, params) != 1 || !only[0])
+		return false;
+	return mtls_scheme_of(MTLS_KEY_RSA_PSS, MTLS_PAD_PSS, only) !=
+	       mtls_scheme_of(MTLS_KEY_RSA_PSS, MTLS_PAD_PSS, making->hash);
+}
+
 static int making_begin(void *context, const char *hash, void *data, const OSSL_PARAM params[])
 {
 	struct making *making = context;
@@ -237,7 +252,7 @@ static int making_begin(void *context, const char *hash, void *data, const OSSL_
 	making->key = data;
 	making->padding = padding_of(making->key->type);
 	strncpy(making->hash, hash ? hash : "", sizeof(making->hash) - 1);
-	return making_set_params(context, params);
+	return !is_other_hash(making) && making_set_params(context, params);
 }
 
 /* A handshake that is too long for a question goes as its digest; a key that signs no digests then cannot sign. */

@@ -79,6 +79,18 @@ test_all_at_once() {
 	bounded
 }
 
+# A scheme that this very key does not make (512 bits are too few for PSS with SHA-512) is no key that failed.
+test_scheme_beyond_the_key() {
+	mkdir small
+	openssl req -x509 -newkey rsa:512 -nodes -keyout small/private_key.pem -out small/client_cert.pem -subj /CN=small \
+		-sha256 2>openssl.log || skip "openssl makes no such key"
+	start -d small --socket s
+	ask_cert=$T/small/client_cert.pem
+	asked not-tls --scheme 0806
+	asked signed --op probe
+	asked signed --scheme 0401 --tls 1.2
+}
+
 test_silence_is_not_waited_for() {
 	start -d "$cred" --socket s
 	"$ASK" "$T/s" "$ask_cert" --hold 3 <"$W/life" >held &

@@ -338,6 +338,14 @@ test_taken_before() {
 	expect_inbox_clear
 	[ -z "$(tr -d '\0' <&5)" ] || fail "it was not overwritten"
 	expect_there "$PKI/device"
+	inbox # one that is not ours keeps none of the others
+	ln -s ../d/$key in/.$cert.taken
+	cp "$PKI/device-rsa/$key" in/.$key.taken
+	ingest
+	expect_rc 1
+	one_line err "in/.$cert.taken: this is a link; put the file itself there; nothing was moved"
+	[ ! -e in/.$key.taken ] || fail "it is still there"
+	expect_there "$PKI/device"
 }
 
 # --- the agent itself ---------------------------------------------------------------------
@@ -350,7 +358,7 @@ serves() {
 	agent=$!
 	sock=$T/run/s cert=$T/d
 	until_true 10 agent_listens
-	grep -q "$1" err || fail "said: $(<err)"
+	until_true 10 grep -q "$1" err || fail "said: $(<err)"
 	asking nobody
 	presented through client_curl "$port"
 	kill "$agent"

@@ -69,6 +69,36 @@ test_rsa_schemes() {
 	done
 }
 
+# An RSA-PSS key that its certificate allows one hash only, and not the first one that servers accept.
+test_one_hash() {
+	local tls client
+	mkdir "$T/pss"
+	openssl genpkey -algorithm rsa-pss -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_pss_keygen_md:sha512 \
+		-pkeyopt rsa_pss_keygen_mgf1_md:sha512 -pkeyopt rsa_pss_keygen_saltlen:64 -out "$T/pss/private_key.pem" 2>/dev/null
+	openssl req -new -key "$T/pss/private_key.pem" -subj /CN=pss -sigopt rsa_padding_mode:pss -sha512 |
+		openssl x509 -req -CA "$PKI/intermediate.pem" -CAkey "$PKI/intermediate.key" -set_serial 77 2>/dev/null | cat - "$PKI/intermediate.pem" >"$T/pss/client_cert.pem"
+	agent_start "$T/pss"
+	for tls in 1.2 1.3; do
+		server_start "pss$tls" --request required --no-tickets --tls "$tls"
+		for client in curl wget; do
+			whole CN=pss "client_$client" "$port" "$tls"
+		done
+	done
+}
+
+# A server that names so many CAs that the handshake is longer than 64 KiB: Ed25519, and --no-digest, sign all of it.
+test_long_handshake() {
+	local i name
+	name=$(printf '/OU=%02d-2345678901234567890123456789012345678901234567890' {1..20})
+	for i in {1..51}; do
+		openssl req -x509 -new -key "$PKI/ca.key" -subj "/CN=$i$name"
+	done >cas.pem 2>openssl.log
+	server_start long --request optional --no-tickets --tls 1.2 --issuers "$T/cas.pem"
+	agent_start "$PKI/device-ed25519" --no-digest
+	whole CN=device-ed25519 client_curl "$port"
+	whole CN=device-ed25519 client_wget "$port"
+}
+
 # TLS 1.0 and 1.1 sign MD5 with SHA-1, which has no scheme.
 test_old_tls() {
 	agent_start "$PKI/device-rsa"
@@ -248,24 +278,6 @@ test_other_key() {
 	agent_start "$PKI/device"
 	cp "$PKI/device-rsa/client_cert.pem" "$cert/"
 	unharmed asked
-}
-
-# listens USER PATH: a socket that says yes to every probe and signs nothing; $hostile is its pid
-listens() {
-	local path=$2 as
-	be "$1"
-	"${as[@]}" /usr/bin/python3 -I -c 'import os, socket, sys
-s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-s.bind(sys.argv[1])
-os.chmod(sys.argv[1], 0o666)
-s.listen(64)
-while True:
-    c = s.accept()[0]
-    q = c.recv(70000)
-    print("asked", len(q), flush=True)
-    if q and q[1] == 0: c.send(b"\1\0")' "$path" >"$T/hostile" 2>&1 &
-	hostile=$!
-	until_true 10 test -S "$path" || fail "$(cat "$T/hostile")"
 }
 
 # Somebody has put a socket of his own in its place: nothing is sent to it.

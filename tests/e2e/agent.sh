@@ -22,6 +22,7 @@ started() {
 }
 
 start() {
+	: >log # of an agent before
 	"$AGENT" "$@" 2>log &
 	agent=$!
 	started
@@ -61,6 +62,15 @@ says() {
 descriptors() {
 	# shellcheck disable=SC2012
 	ls "/proc/$agent/fd" | wc -l
+}
+
+# seccomp FIELD: of the agent's /proc/PID/status
+seccomp() {
+	sed -n "s/^$1:\t//p" "/proc/$agent/status"
+}
+
+has_filters() {
+	[ "$(seccomp Seccomp_filters)" = "$1" ]
 }
 
 # is_answered WORD OPTION...

@@ -108,3 +108,21 @@ agent_beside() {
 	cred=$T/beside
 	export MTLS_AGENT=$sock
 }
+
+# listens USER PATH: a socket that says yes to every probe and signs nothing; $hostile is its pid
+listens() {
+	local path=$2 as
+	be "$1"
+	"${as[@]}" /usr/bin/python3 -I -c 'import os, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o666)
+s.listen(64)
+while True:
+    c = s.accept()[0]
+    q = c.recv(70000)
+    print("asked", len(q), flush=True)
+    if q and q[1] == 0: c.send(b"\1\0")' "$path" >"$T/hostile" 2>&1 &
+	hostile=$!
+	until_true 10 test -S "$path" || fail "$(cat "$T/hostile")"
+}

@@ -49,7 +49,7 @@ struct ask {
 	long count, hold, flood, send;
 };
 
-static void die(const char *what)
+static _Noreturn void die(const char *what)
 {
 	fprintf(stderr, "ask: %s\n", what);
 	exit(2);
@@ -93,7 +93,7 @@ static size_t message(unsigned char *at, unsigned type, size_t n)
 static size_t make_content(const struct ask *a, unsigned char *at)
 {
 	static const char context[] = "TLS 1.3, client CertificateVerify";
-	size_t n = 0, fill = a->size > 100 ? a->size - 100 : 100;
+	size_t n = 0, fill = a->size > 200 ? a->size - 200 : 100;
 
 	if (a->hostile) {
 		memset(at, 'x', a->size);
@@ -101,6 +101,7 @@ static size_t make_content(const struct ask *a, unsigned char *at)
 	}
 	if (a->tls12) {
 		n += message(at, 1, 60);
+		n += message(at + n, 2, 70);
 		n += message(at + n, 11, fill);
 		n += message(at + n, 13, 10);
 		return n + message(at + n, 16, 14);
@@ -134,7 +135,7 @@ static bool verify(const struct ask *a, const unsigned char *signature, size_t n
 	EVP_PKEY_CTX *inner = NULL;
 	static unsigned char content[sizeof(a->content)];
 	size_t size = make_content(a, content);
-	bool ok = EVP_DigestVerifyInit_ex(ctx, &inner, scheme->hash, NULL, NULL, a->key, NULL) > 0;
+	bool ok = scheme && EVP_DigestVerifyInit_ex(ctx, &inner, scheme->hash, NULL, NULL, a->key, NULL) > 0;
 
 	if (ok && scheme->padding == MTLS_PAD_PSS)
 		ok = EVP_PKEY_CTX_set_rsa_padding(inner, RSA_PKCS1_PSS_PADDING) > 0 &&
@@ -178,7 +179,7 @@ static int reach(const char *path)
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	if (fd < 0 || strlen(path) >= sizeof(at.sun_path))
+	if (fd < 0 || !path || strlen(path) >= sizeof(at.sun_path))
 		die("no socket");
 	memcpy(at.sun_path, path, strlen(path) + 1);
 	if (connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0)
@@ -203,6 +204,8 @@ static int crowd(struct ask *a, long n, bool asks)
 	struct rlimit files = {(rlim_t)n + 64, (rlim_t)n + 64};
 	bool said = false;
 
+	if (!poller)
+		die("no memory");
 	setrlimit(RLIMIT_NOFILE, &files);
 	make_question(a);
 	for (long i = 1; i <= n; i++)
@@ -224,8 +227,10 @@ static int crowd(struct ask *a, long n, bool asks)
 		said = true;
 		fflush(stdout);
 		if (poll(poller, (nfds_t)n + 1, 1) > 0 && poller[0].revents)
-			return 0;
+			break;
 	}
+	free(poller);
+	return 0;
 }
 
 static int nonsense(struct ask *a)

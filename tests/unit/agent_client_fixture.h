@@ -63,7 +63,7 @@ static inline void bind_at(int type)
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 
 	listener = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
-	strcpy(at.sun_path, path);
+	memcpy(at.sun_path, path, sizeof(path));
 	ck_assert_int_eq(bind(listener, (struct sockaddr *)&at, sizeof(at)), 0);
 }
 
@@ -147,7 +147,8 @@ static inline int descriptors(void)
 	DIR *dir = opendir("/proc/self/fd");
 	int n = 0;
 
-	while (dir && readdir(dir))
+	ck_assert_ptr_nonnull(dir);
+	while (readdir(dir))
 		n++;
 	closedir(dir);
 	return n;

@@ -162,7 +162,7 @@ static void fill_backlog(int *held, int n)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 
-	strcpy(to.sun_path, path);
+	memcpy(to.sun_path, path, sizeof(path));
 	for (int i = 0; i < n; i++) {
 		held[i] = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 		if (connect(held[i], (struct sockaddr *)&to, sizeof(to)) != 0) {

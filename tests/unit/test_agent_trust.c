@@ -32,12 +32,13 @@ END_TEST
 
 START_TEST(no_way)
 {
-	char keep[sizeof(path)];
+	size_t n = strlen(path);
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
-	strcpy(keep, path);
-	strcat(path, "/s"); /* a file as a folder */
+	close(fd);
+	snprintf(path + n, sizeof(path) - n, "/s"); /* a file as a folder */
 	ck_assert_int_eq(asked(probe), MTLS_AGENT_MISSING);
-	strcpy(path, keep);
+	path[n] = '\0';
 	ck_assert_int_eq(mtls_agent_probe("/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/"
 					  "0123456789/0123456789/0123456789/012345678",
 					  KEY, MTLS_OP_CONTENT),

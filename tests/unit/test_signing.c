@@ -277,7 +277,7 @@ START_TEST(handshakes)
 	ck_assert(is_tls(&good, MTLS_KEY_P256, 0x0403));
 	for (int without = 0; without < 8; without++) {
 		c = handshake(dtls, without);
-		ck_assert_msg(is_tls(&c, MTLS_KEY_P256, 0x0403) == (without != 0 && without != 4 && without != 7),
+		ck_assert_msg(is_tls(&c, MTLS_KEY_P256, 0x0403) == (without > 1 && without != 4 && without != 7),
 			      "without %d", without);
 	}
 	/* cut anywhere; more behind */
@@ -298,8 +298,17 @@ START_TEST(handshakes)
 		ck_assert_msg(!is_tls(&c, MTLS_KEY_P256, 0x0403), "message %d", i);
 	}
 	c = good;
-	c.p[head] = 9; /* no version of TLS */
-	ck_assert(!is_tls(&c, MTLS_KEY_P256, 0x0403));
+	/* the version: SSL 3 to TLS 1.2, DTLS 1.0 and 1.2 */
+	for (unsigned major = 0; major < 256; major++) {
+		for (unsigned minor = 0; minor < 256; minor++) {
+			bool known =
+				dtls ? major == 0xfe && (minor == 0xff || minor == 0xfd) : major == 3 && minor <= 3;
+
+			c.p[head] = (unsigned char)major;
+			c.p[head + 1] = (unsigned char)minor;
+			ck_assert_msg(is_tls(&c, MTLS_KEY_P256, 0x0403) == known, "%02x%02x", major, minor);
+		}
+	}
 }
 END_TEST
 
