@@ -64,24 +64,18 @@ bool agent_sign(const struct mtls_token *t, const struct mtls_question *q, unsig
 	return ok;
 }
 
-/* Any scheme that a key of this type can make. */
-static uint16_t some_scheme(enum mtls_key_type type)
-{
-	static const uint16_t schemes[] = {0x0403, 0x0503, 0x0603, 0x0804, 0x0809, 0x0807, 0x0808};
-
-	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
-		if (mtls_signature_fits(type, schemes[i]))
-			return schemes[i];
-	return 0;
-}
-
 bool agent_sign_works(const struct mtls_token *t, enum mtls_key_type type)
 {
+	static const uint16_t schemes[] = {0x0403, 0x0503, 0x0603, 0x0804, 0x0809, 0x080a, 0x080b, 0x0807, 0x0808};
 	static const unsigned char nothing[32];
-	struct mtls_question q = {.op = MTLS_OP_CONTENT, .scheme = some_scheme(type)};
+	struct mtls_question q = {.op = MTLS_OP_CONTENT, .content = {nothing, sizeof(nothing)}};
 	unsigned char signature[MTLS_SIGNATURE_MAX];
+	bool works = false;
 	size_t n;
 
-	q.content = (struct mtls_bytes){nothing, sizeof(nothing)};
-	return agent_sign(t, &q, signature, &n);
+	for (size_t i = 0; !works && i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		q.scheme = schemes[i];
+		works = mtls_signature_fits(type, schemes[i]) && agent_sign(t, &q, signature, &n);
+	}
+	return works;
 }

@@ -149,17 +149,37 @@ static bool is_version(const unsigned char *p, bool datagram)
 	return datagram ? p[0] == 0xfe && (p[1] == 0xff || p[1] == 0xfd) : p[0] == 3 && p[1] <= 3;
 }
 
+/*
+ * May this message of n bytes stand there, before the client's signature? Each one that does (RFC 5246 7.4; 22 is RFC
+ * 6066's CertificateStatus, 23 RFC 4680's SupplementalData), and the hellos are as long as they must be: version, 32
+ * random bytes, and their lists with at least the one entry that they need.
+ */
+static bool may_stand(size_t number, unsigned type, size_t n)
+{
+	static const unsigned char known[] = {11, 12, CERTIFICATE_REQUEST, 14, CLIENT_KEY_EXCHANGE, 22, 23};
+
+	if (number == 0)
+		return type == CLIENT_HELLO && n >= 41;
+	if (number == 1)
+		return type == SERVER_HELLO && n >= 38;
+	for (size_t i = 0; i < sizeof(known); i++) {
+		if (known[i] == type)
+			return true;
+	}
+	return false;
+}
+
 /* Handshake messages end to end: type, length in 3 bytes, and in DTLS 8 bytes of number and fragment more. */
 static bool is_handshake(struct mtls_bytes content)
 {
 	bool datagram = content.n > 13 && content.p[4] == 0 && content.p[5] < 3 && content.p[12] == 0xfe;
-	size_t head = datagram ? 12 : 4, at = 0, number = 0;
+	size_t head = datagram ? 12 : 4, at = 0;
 	bool asked = false;
 	unsigned type = 0;
 
-	if (content.n < head + 2 || content.p[0] != CLIENT_HELLO || !is_version(content.p + head, datagram))
+	if (content.n < head + 2 || !is_version(content.p + head, datagram))
 		return false;
-	while (at < content.n) {
+	for (size_t number = 0; at < content.n; number++) {
 		const unsigned char *p = content.p + at;
 		size_t n;
 
@@ -167,7 +187,7 @@ static bool is_handshake(struct mtls_bytes content)
 			return false;
 		type = p[0];
 		n = (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
-		if (content.n - at - head < n || (number++ == 1 && type != SERVER_HELLO))
+		if (content.n - at - head < n || !may_stand(number, type, n))
 			return false;
 		asked = asked || type == CERTIFICATE_REQUEST;
 		at += head + n;

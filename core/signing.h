@@ -19,7 +19,7 @@
 
 #define MTLS_SIGNING_VERSION 1
 #define MTLS_SIGNING_HEAD    36
-#define MTLS_SIGNING_CONTENT 65536 /* bytes of a content, at most */
+#define MTLS_SIGNING_CONTENT 131072 /* bytes of a content, at most: the names of CAs alone may be 64 KiB */
 #define MTLS_SIGNING_MAX     (MTLS_SIGNING_HEAD + MTLS_SIGNING_CONTENT)
 #define MTLS_SIGNATURE_MAX   2048 /* RSA of 16384 bits */
 #define MTLS_ANSWER_HEAD     2

@@ -146,12 +146,18 @@ static bool wait_for(int fd, short what, long long until)
 	}
 }
 
+#define ORDINARY 16384 /* bytes of a content that any socket takes as it is */
+
 static enum mtls_agent_state send_question(int fd, const struct mtls_question *q, long long until)
 {
+	const int room = 2 * MTLS_SIGNING_MAX;
 	unsigned char head[MTLS_SIGNING_HEAD];
 	struct iovec parts[] = {{head, sizeof(head)}, {(void *)(uintptr_t)q->content.p, q->content.n}};
 	struct msghdr message = {.msg_iov = parts, .msg_iovlen = q->content.n ? 2 : 1};
 
+	if (q->content.n > ORDINARY)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room,
+			   sizeof(room)); /* a packet is sent as a whole or not at all */
 	mtls_question_write(q, head);
 	while (sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
 		if (errno == EAGAIN ? !wait_for(fd, POLLOUT, until) : errno != EINTR)

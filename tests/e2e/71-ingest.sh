@@ -358,7 +358,7 @@ serves() {
 	agent=$!
 	sock=$T/run/s cert=$T/d
 	until_true 10 agent_listens
-	grep -q "$1" err || fail "said: $(<err)"
+	until_true 10 grep -q "$1" err || fail "said: $(<err)"
 	asking nobody
 	presented through client_curl "$port"
 	kill "$agent"

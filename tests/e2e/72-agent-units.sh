@@ -128,9 +128,8 @@ test_what_it_does_is_allowed() {
 	"$BUILD/tests/ask" s "$PKI/device/client_cert.pem"
 	"$BUILD/tests/ask" s "$PKI/device/client_cert.pem" --op probe
 	kill -HUP $!
-	rm -r folder/*
-	cp "$PKI/device-rsa"/* folder/
-	until_true 10 grep -q 'signs for CN=device-rsa' log || fail "not read again: $(cat log)"
+	cp --remove-destination "$PKI/device-rsa"/* folder/
+	until_true 10 grep -q 'the key of before for 10 s more' log || fail "not read again: $(cat log)"
 	"$BUILD/tests/ask" s "$PKI/device-rsa/client_cert.pem" --scheme 0804
 	kill $!
 	wait $! || fail "exit $? at SIGTERM: $(tail -n 3 log)"

@@ -86,6 +86,19 @@ test_one_hash() {
 	done
 }
 
+# A server that names so many CAs that the handshake is longer than 64 KiB: Ed25519, and --no-digest, sign all of it.
+test_long_handshake() {
+	local i name
+	name=$(printf '/OU=%02d-2345678901234567890123456789012345678901234567890' {1..20})
+	for i in {1..51}; do
+		openssl req -x509 -new -key "$PKI/ca.key" -subj "/CN=$i$name"
+	done >cas.pem 2>openssl.log
+	server_start long --request optional --no-tickets --tls 1.2 --issuers "$T/cas.pem"
+	agent_start "$PKI/device-ed25519" --no-digest
+	whole CN=device-ed25519 client_curl "$port"
+	whole CN=device-ed25519 client_wget "$port"
+}
+
 # TLS 1.0 and 1.1 sign MD5 with SHA-1, which has no scheme.
 test_old_tls() {
 	agent_start "$PKI/device-rsa"

@@ -192,7 +192,7 @@ way() {
 	soft_token T 1234
 	soft_key T 1234 "$PKI/$1/private_key.pem" 01 dev
 	cn=$2 in_token "pkcs11:token=T;object=dev?module-path=$counting" 1234
-	agent_here -v
+	agent_here
 	logins_ok
 	for version in "${@:3}"; do
 		for client in curl wget; do

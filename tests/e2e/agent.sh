@@ -22,6 +22,7 @@ started() {
 }
 
 start() {
+	: >log # of an agent before
 	"$AGENT" "$@" 2>log &
 	agent=$!
 	started

@@ -9,7 +9,7 @@
 #   opens WORDS [PIN]     what the probe says of the key that the file `uri` names, with that PIN: exactly WORDS
 #   in_token URI [PIN]    mtls-cred makes the request for it, our CA signs, mtls-cred imports: the folder $T/made
 #   renew URI [PIN]       the same for a renewed one, put into the folder of the agent that runs
-#   agent_here [OPTION...]  an agent with the key of $T/made, as agent_start has it
+#   agent_here            an agent with the key of $T/made, as agent_start has it
 
 soft=
 counting=
@@ -80,7 +80,7 @@ in_token() {
 
 agent_here() {
 	[ -z "$root" ] || [ ! -d hsm ] || chown -R daemon hsm
-	agent_start "$T/made" "$@"
+	agent_start "$T/made" -v
 	until_true 5 grep -q 'in a token' agent.err || fail "$(<agent.err)"
 }
 

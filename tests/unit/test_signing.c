@@ -280,6 +280,29 @@ START_TEST(handshakes)
 		ck_assert_msg(is_tls(&c, MTLS_KEY_P256, 0x0403) == (without > 1 && without != 4 && without != 7),
 			      "without %d", without);
 	}
+	/* hellos that are too short to be any; a message that has no place there */
+	for (int i = 0; i < 5; i++) {
+		static const struct {
+			size_t first, second;
+			unsigned third;
+			bool good;
+		} odd[] = {{41, 38, 11, true},
+			   {40, 38, 11, false},
+			   {41, 37, 11, false},
+			   {41, 38, 15, false},
+			   {41, 38, 20, false}};
+		const size_t sizes[] = {odd[i].first, odd[i].second, 9, 9, 9};
+		const unsigned types[] = {1, 2, odd[i].third, 13, 16};
+
+		c.n = 0;
+		for (unsigned k = 0; k < 5; k++) {
+			if (dtls)
+				datagram(&c, types[k], k, sizes[k]);
+			else
+				message(&c, types[k], sizes[k]);
+		}
+		ck_assert_msg(is_tls(&c, MTLS_KEY_P256, 0x0403) == odd[i].good, "odd %d", i);
+	}
 	/* cut anywhere; more behind */
 	for (c = good; c.n > 1; c.n--)
 		ck_assert_msg(is_tls(&c, MTLS_KEY_P256, 0x0403) == (c.n == good.n), "%zu bytes", c.n);
