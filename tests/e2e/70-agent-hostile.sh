@@ -8,19 +8,23 @@ setup() {
 	. "$TOP/tests/e2e/agent.sh"
 }
 
-# No test waits for this: the runner ends them, or the end of their standard input does.
+# With a low priority: it is the agent that is tested, not who gets the processor. No test waits for this: the runner ends them, or the end of their standard input does.
 crowd() {
 	local user=$1 fd
 	shift
-	exec {fd}< <(as "$user" ./ask "$T/$socket" cert.pem "$@" <"$W/life")
+	exec {fd}< <(as "$user" nice -n 19 ./ask "$T/$socket" cert.pem "$@" <"$W/life")
 	read -rt 20 -u "$fd" word || fail "$user holds nothing"
 	[ "$word" = holding ]
 }
 
+# A machine that is busy with other things may make one round slow, never the agent three of them.
 served() {
-	asked_by nobody signed "$@" --count 200
-	asked_by nobody signed "$@" --op probe --count 50
-	asked signed "$@" --count 50
+	served_once "$@" || served_once "$@" || served_once "$@" || fail "not served: $(sort answer | uniq -c)"
+}
+
+served_once() {
+	is_answered_to nobody signed "$@" --count 200 && is_answered_to nobody signed "$@" --op probe --count 50 &&
+		is_answered signed "$@" --count 50
 }
 
 bounded() {
@@ -43,7 +47,7 @@ test_silent_connections() {
 test_connections_of_its_own_user() {
 	as_users
 	start -d "$cred" --socket s --allow nobody
-	exec {fd}< <(./ask "$T/s" cert.pem --hold 1000 <"$W/life")
+	exec {fd}< <(nice -n 19 ./ask "$T/s" cert.pem --hold 1000 <"$W/life")
 	read -rt 20 -u "$fd" word
 	served
 }

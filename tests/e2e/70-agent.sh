@@ -256,6 +256,7 @@ test_little_locked_memory() {
 	install -d -o 65534 own
 	socket=own/s
 	for limit in '0 not locked' '8388608 private numbers are locked, the rest is not'; do
+		: >log
 		(as nobody prlimit "--memlock=${limit%% *}" ./mtls-agent -d device --socket own/s -v) 2>log &
 		agent=$!
 		started

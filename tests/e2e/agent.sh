@@ -115,14 +115,21 @@ nobody() {
 start_as() {
 	local user=$1
 	shift
+	: >log
 	as "$user" env "XDG_RUNTIME_DIR=$T/run" ./mtls-agent "$@" 2>log &
 	agent=$!
 	started
 }
 
-asked_by() {
+# is_answered_to USER WORD OPTION...
+is_answered_to() {
 	local user=$1 word=$2
 	shift 2
 	(as "$user" ./ask "$T/$socket" cert.pem "$@") >answer 2>&1 || true
-	[ "$(sort -u answer)" = "$word" ] || fail "$user asked $*: $(sort answer | uniq -c), not $word"
+	[ "$(sort -u answer)" = "$word" ]
+}
+
+asked_by() {
+	local word=$2
+	is_answered_to "$@" || fail "$* asked: $(sort answer | uniq -c), not $word"
 }
