@@ -42,7 +42,7 @@ test_agent() {
 	mkdir "$T/bin"
 	install -m 755 "$RUN" "$CRED" "$LIB" "$BUILD/mtls-agent" "$T/bin/"
 	PATH=$T/bin:$PATH
-	setpriv --reuid nobody mtls-run --version >said || skip "another user cannot look into $T"
+	setpriv --reuid nobody --regid nogroup --clear-groups mtls-cred --version >said || skip "another user cannot look into $T"
 	works prepare
 	serve listening
 	serve agent_there agent

@@ -37,9 +37,9 @@ of() { sed -n "s/^$2=//p" "$1"; }
 
 test_systemd_understands_them() {
 	given
-	silent systemd-analyze verify ./mtls-agent.socket ./mtls-agent.service
+	silent systemd-analyze --man=no verify ./mtls-agent.socket ./mtls-agent.service
 	sed 's/^StateDirectory=/StaatDirectory=/' mtls-agent.service >wrong.service # the twin
-	attempt systemd-analyze verify ./wrong.service
+	attempt systemd-analyze --man=no verify ./wrong.service
 	expect_text err "StaatDirectory"
 }
 
@@ -57,9 +57,9 @@ test_drop_ins() {
 	mkdir mtls-agent.service.d
 	for name in "$TOP"/examples/agent/*.conf; do
 		cp "$name" mtls-agent.service.d/
-		silent systemd-analyze verify "$PWD/mtls-agent.service"
+		silent systemd-analyze --man=no verify "$PWD/mtls-agent.service"
 		sed -i 's/^#   //' "mtls-agent.service.d/$(basename "$name")" # and what it only mentions
-		SYSTEMD_UNIT_PATH=$PWD: silent systemd-analyze verify "$PWD/mtls-agent.service"
+		SYSTEMD_UNIT_PATH=$PWD: silent systemd-analyze --man=no verify "$PWD/mtls-agent.service"
 		rm mtls-agent.service.d/*
 	done
 }

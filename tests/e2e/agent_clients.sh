@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # An agent with the key, and programs that cannot read it. As root they are three users: the agent's is daemon, the
-# programs' is nobody, and bin is one whom nobody has allowed. As anybody else all are one, and what tells users apart is
-# skipped.
+# programs' is nobody, and bin is one whom nobody has allowed. As anybody else, and where others cannot look into the
+# tests' folders, all are one, and what tells users apart is skipped.
 #
 #   agents_setup             once: everybody may look into the tests' folders, and at a copy of the product
 #   agent_start DIR [OPTION...]   mtls-agent with the key of a folder; $agent is its pid, $sock its socket, $T/agent.err its words
@@ -25,7 +25,7 @@ agents_setup() {
 	mkdir "$product"
 	cp "$LIB" "$RUN" "$CRED" "$AGENT" "$probes/parallel" "$probes/gnutls_parallel" "$probes/taken_key" "$product/"
 	LIB=$product/libmtls-run.so RUN=$product/mtls-run CRED=$product/mtls-cred AGENT=$product/mtls-agent
-	[ -z "$root" ] || user nobody test -r "$LIB" || fail "another user cannot look into $W"
+	[ -z "$root" ] || user nobody test -r "$LIB" 2>/dev/null || root= # in a root of its own that is closed to others
 }
 
 # be NAME: what goes before a command of that user's, into the array `as`
@@ -43,7 +43,7 @@ user() {
 }
 
 require_users() {
-	[ -n "$root" ] || skip "only root can be several users"
+	[ -n "$root" ] || skip "only root can be several users, and where others can look into $W"
 }
 
 agent_listens() {
