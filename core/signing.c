@@ -44,6 +44,11 @@ static bool fits_in(enum mtls_key_type type, unsigned version, uint16_t scheme)
 	return mtls_signature_common(type, version, &scheme, 1, NULL, 0) == MTLS_YES;
 }
 
+bool mtls_signs_whole(enum mtls_key_type type)
+{
+	return type == MTLS_KEY_ED25519 || type == MTLS_KEY_ED448;
+}
+
 bool mtls_signature_fits(enum mtls_key_type type, uint16_t scheme)
 {
 	return fits_in(type, 0x0303, scheme) || fits_in(type, 0x0304, scheme);

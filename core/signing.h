@@ -79,6 +79,9 @@ const struct mtls_scheme *mtls_scheme_find(uint16_t code);
  * NULL. */
 const struct mtls_scheme *mtls_scheme_of(enum mtls_key_type, enum mtls_padding, const char *hash);
 
+/* EdDSA hashes for itself: such a key signs a whole content, and no digest. */
+bool mtls_signs_whole(enum mtls_key_type);
+
 /* Can a key of this type make that signature in any version of TLS? */
 bool mtls_signature_fits(enum mtls_key_type, uint16_t scheme);
 

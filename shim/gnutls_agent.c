@@ -10,15 +10,10 @@
 
 #include <string.h>
 
-static bool is_whole(const struct gtls_identity *identity)
-{
-	return identity->type == MTLS_KEY_ED25519 || identity->type == MTLS_KEY_ED448;
-}
-
 bool gtls_agent_asks(const struct gtls_identity *identity, struct mtls_question *probe)
 {
 	memcpy(probe->key, identity->key_id, sizeof(probe->key));
-	probe->follows = is_whole(identity) ? MTLS_OP_CONTENT : MTLS_OP_DIGEST;
+	probe->follows = mtls_signs_whole(identity->type) ? MTLS_OP_CONTENT : MTLS_OP_DIGEST;
 	return identity->key != NULL;
 }
 
@@ -124,8 +119,8 @@ bool gtls_agent_key(const struct gtls *library, struct gtls_identity *identity)
 	if (!identity->cert[0].pubkey || library->f.gnutls_privkey_init(&key) < 0)
 		return false;
 	identity->library = library;
-	if (library->f.gnutls_privkey_import_ext4(key, identity, is_whole(identity) ? sign_data : NULL, sign_hash, NULL,
-						  NULL, inform, 0) < 0) {
+	if (library->f.gnutls_privkey_import_ext4(key, identity, mtls_signs_whole(identity->type) ? sign_data : NULL,
+						  sign_hash, NULL, NULL, inform, 0) < 0) {
 		library->f.gnutls_privkey_deinit(key);
 		return false;
 	}

@@ -127,11 +127,11 @@ int cred_begin_plain(struct cred *cred, int argc, char **argv)
 static void ask_agent(const char *agent, struct cred_credential *credential)
 {
 	const struct mtls_identity *id = credential->identity;
-	bool whole = id->type == MTLS_KEY_ED25519 || id->type == MTLS_KEY_ED448;
 
 	credential->agent = mtls_agent_probe(agent, id->key_id, MTLS_OP_CONTENT);
-	credential->agent_gnutls = credential->agent == MTLS_AGENT_READY &&
-				   (whole || mtls_agent_probe(agent, id->key_id, MTLS_OP_DIGEST) == MTLS_AGENT_READY);
+	credential->agent_gnutls =
+		credential->agent == MTLS_AGENT_READY &&
+		(mtls_signs_whole(id->type) || mtls_agent_probe(agent, id->key_id, MTLS_OP_DIGEST) == MTLS_AGENT_READY);
 }
 
 char *cred_agent_ready(const char *agent, const struct cred_credential *credential)

@@ -15,10 +15,7 @@
 deadline=120
 
 setup() {
-	agents_setup
-	soft_setup
-	server_start required --request required --no-tickets
-	server_start optional --request optional --no-tickets
+	tokens_setup
 }
 
 # --- a TPM ---------------------------------------------------------------------------

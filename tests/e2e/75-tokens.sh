@@ -15,10 +15,7 @@
 deadline=60
 
 setup() {
-	agents_setup
-	soft_setup
-	server_start required --request required --no-tickets
-	server_start optional --request optional --no-tickets
+	tokens_setup
 }
 
 # logins WORD...: the results of all logins that the module has seen since the last call

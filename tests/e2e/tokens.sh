@@ -3,7 +3,7 @@
 #
 # Keys in tokens, for the tests of them (agent_clients.sh comes first).
 #
-#   soft_setup            once: what SoftHSM and $counting need
+#   tokens_setup          once: the users, what SoftHSM and $counting need, the servers `required` and `optional`
 #   soft_token LABEL PIN  a token of SoftHSM's in $T/hsm; soft_key LABEL PIN KEY-FILE ID NAME puts a key into it
 #   $soft $counting       PKCS#11 modules: SoftHSM's, and tests/helpers/pkcs11.c in front of it
 #   opens WORDS [PIN]     what the probe says of the key that the file `uri` names, with that PIN: exactly WORDS
@@ -23,6 +23,13 @@ soft_setup() {
 	"${CC:-cc}" -D_GNU_SOURCE -shared -fPIC -o "$counting" "$TOP/tests/helpers/pkcs11.c"
 	chmod 755 "$counting"
 	export PKCS11_REAL=$soft
+}
+
+tokens_setup() {
+	agents_setup
+	soft_setup
+	server_start required --request required --no-tickets
+	server_start optional --request optional --no-tickets
 }
 
 require_soft() {
